@@ -1,0 +1,1 @@
+"""REST: routes, schemas, OpenAPI, problem+json. Read `routes.py` first."""

@@ -1,0 +1,1 @@
+"""SQLite: connection rules and numbered migrations. Read `database.py` first."""

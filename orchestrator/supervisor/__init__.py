@@ -1,0 +1,1 @@
+"""Where sessions run: worker processes, restart policy, incidents. Read `workers.py` first."""

@@ -1,0 +1,355 @@
+"""Frozen records of one WhatsApp session: who (`Jid`, `Account`), what happened (`SessionEvent`), what to send (`Outgoing`).
+
+Owns the vocabulary that the session, the worker's wire and the supervisor share. It must never know the library,
+a process or a file. Read `session.py` next for who produces these records, `lifecycle.py` for what they mean.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+USER_SERVER = "s.whatsapp.net"
+LID_SERVER = "lid"
+GROUP_SERVER = "g.us"
+LEGACY_USER_SERVER = "c.us"
+SERVERS = frozenset({USER_SERVER, LID_SERVER, GROUP_SERVER, "broadcast", "newsletter", "hosted", "hosted.lid", "bot"})
+
+
+class Jid(msgspec.Struct, frozen=True, order=True):
+    """An address on WhatsApp. `parse` and `str()` are the only places that split or join one."""
+
+    user: str
+    """Digits for a phone or LID; for a group its id. Empty for a server."""
+    server: str
+    device: int = 0
+    """0 is the phone itself (or no device at all); linked devices count from 1."""
+
+    @classmethod
+    def parse(cls, text: str) -> Jid:
+        """Read `user[:device]@server`; `c.us` becomes `s.whatsapp.net`, an agent part (`user.1`) is dropped.
+
+        Raises:
+            ValueError: no `@`, an unknown server, or a device that is no number. Nothing of the text is in the message.
+        """
+        left, at, server = text.partition("@")
+        if not at:
+            raise ValueError("a JID has the form user@server")
+        server = USER_SERVER if server == LEGACY_USER_SERVER else server
+        if server not in SERVERS:
+            raise ValueError("a JID ends in a server WhatsApp knows, such as @s.whatsapp.net, @lid or @g.us")
+        user, _, device = left.partition(":")
+        if device and not device.isdecimal():
+            raise ValueError("the device of a JID is a number")
+        if server in {USER_SERVER, LID_SERVER}:
+            user = user.partition(".")[0]
+        return cls(user, server, int(device or 0))
+
+    def __str__(self) -> str:
+        device = f":{self.device}" if self.device else ""
+        return f"{self.user}{device}@{self.server}"
+
+    @property
+    def bare(self) -> Jid:
+        """The same person without the device."""
+        return Jid(self.user, self.server) if self.device else self
+
+
+class Account(msgspec.Struct, frozen=True, rename="camel"):
+    """The WhatsApp account a device belongs to."""
+
+    jid: str
+    """Phone-number form with the device, `4915…:7@s.whatsapp.net`."""
+    lid: str | None
+    phone: str
+    """Digits only."""
+    push_name: str | None = None
+
+
+# --- linking -------------------------------------------------------------------------------------------------
+
+
+class QrOffered(msgspec.Struct, frozen=True, tag=True):
+    """A QR code is on offer. A secret: never spooled, never logged."""
+
+    code: str
+    index: int
+    """From 1."""
+    of: int
+    lives_s: int
+    """60 for the first, 20 for the others: WhatsApp's present practice (whatsmeow qrchan.go), not told by the library."""
+
+
+class ScannedWithoutMultidevice(msgspec.Struct, frozen=True, tag=True):
+    """The phone that scanned has no multi-device; the same code stays valid."""
+
+
+class PasskeyRequired(msgspec.Struct, frozen=True, tag=True):
+    """The account asks for a passkey, which neonize 0.5.2 cannot give."""
+
+
+class CodesExpired(msgspec.Struct, frozen=True, tag=True):
+    """All codes of the attempt were used, or WhatsApp closed the link before pairing (same signal)."""
+
+
+class PairSucceeded(msgspec.Struct, frozen=True, tag=True):
+    """Keys are signed and saved; WhatsApp restarts the stream next (515), silently."""
+
+    account: Account
+
+
+class PairFailed(msgspec.Struct, frozen=True, tag=True):
+    """Pairing failed: signatures did not match, or the local store refused."""
+
+    detail: str
+    """The library's words, for the log; never shown as it is."""
+
+
+# --- the link ------------------------------------------------------------------------------------------------
+
+
+class Connected(msgspec.Struct, frozen=True, tag=True):
+    """Authenticated and active."""
+
+    account: Account
+
+
+class Disconnected(msgspec.Struct, frozen=True, tag=True):
+    """The connection closed; the library reconnects by itself."""
+
+
+class KeepaliveTimeout(msgspec.Struct, frozen=True, tag=True):
+    """A ping was not answered."""
+
+    error_count: int
+
+
+class KeepaliveRestored(msgspec.Struct, frozen=True, tag=True):
+    """Pings are answered again."""
+
+
+class StreamError(msgspec.Struct, frozen=True, tag=True):
+    """WhatsApp reported a stream error the library does not handle alone (never 515 or 503)."""
+
+    code: str
+    """As sent; may be empty."""
+
+
+class StreamReplaced(msgspec.Struct, frozen=True, tag=True):
+    """The same device connected elsewhere."""
+
+
+LogoutReason = Literal["unlinked_on_phone", "main_device_gone", "account_banned", "other"]
+
+
+class LoggedOut(msgspec.Struct, frozen=True, tag=True):
+    """The device was unlinked; its keys are gone."""
+
+    on_connect: bool
+    reason: LogoutReason
+
+
+class TemporarilyBanned(msgspec.Struct, frozen=True, tag=True):
+    """A temporary ban."""
+
+    code: int
+    """101 strangers, 102 blocks, 103 groups, 104 same message, 106 broadcast; other numbers are possible."""
+    expires_in_s: int | None
+
+
+class ConnectFailed(msgspec.Struct, frozen=True, tag=True):
+    """WhatsApp refused the login with a number that has no event of its own."""
+
+    reason: int
+    """0 when the library could not name it (its event pump is dead then, see `PumpDied`)."""
+
+
+class ClientOutdated(msgspec.Struct, frozen=True, tag=True):
+    """WhatsApp refuses this client version."""
+
+
+class OfflineSync(msgspec.Struct, frozen=True, tag=True):
+    """What waited while the device was away is being delivered (`done` false) or has been (`done` true)."""
+
+    count: int
+    done: bool
+
+
+class SecretRotated(msgspec.Struct, frozen=True, tag=True):
+    """The pairing secret changed: a shown QR is void. The payload is secret and dropped at the door."""
+
+
+StartCause = Literal["whatsapp_unreachable", "dns_failed", "tls_failed", "proxy_failed", "timed_out"]
+
+
+class StartFailed(msgspec.Struct, frozen=True, tag=True):
+    """The first dial failed; the library does not retry this one."""
+
+    cause: StartCause
+
+
+class KeysMissing(msgspec.Struct, frozen=True, tag=True):
+    """The device file holds no keys for the account asked for; the library was not called (it would abort)."""
+
+
+class PumpDied(msgspec.Struct, frozen=True, tag=True):
+    """The library's event pump ended while the client may still be connected: restart it."""
+
+    detail: str
+
+
+# --- content -------------------------------------------------------------------------------------------------
+
+MessageKind = Literal["text", "unrecognised"]
+
+
+class Quoted(msgspec.Struct, frozen=True, rename="camel"):
+    """The message this one answers."""
+
+    message_id: str
+    sender: str | None
+
+
+class Content(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What only the owner may see of a message: never in a header, a log or a metric."""
+
+    text: str | None = None
+    mentions: tuple[str, ...] = ()
+    quoted: Quoted | None = None
+    push_name: str | None = None
+
+
+class MessageReceived(msgspec.Struct, frozen=True, tag=True):
+    """A message arrived in a chat, or was sent from another device of the account (`from_me`)."""
+
+    chat: str
+    """Canonical: the LID form when known, else the phone form."""
+    chat_pn: str | None
+    sender: str
+    sender_pn: str | None
+    from_me: bool
+    message_id: str
+    kind: MessageKind
+    sent_at_ms: int
+    content: Content | None
+    """None in a wire header: the body travels as finished JSON beside it."""
+
+
+ReceiptKind = Literal["delivered", "read", "played", "sender", "retry", "server_error", "inactive", "other"]
+
+
+class ReceiptReceived(msgspec.Struct, frozen=True, tag=True):
+    """Somebody's device took (`delivered`) or showed (`read`) messages."""
+
+    chat: str
+    chat_pn: str | None
+    sender: str
+    message_ids: tuple[str, ...]
+    kind: ReceiptKind
+    from_me: bool
+    at_ms: int
+
+
+class Undecryptable(msgspec.Struct, frozen=True, tag=True):
+    """A message could not be decrypted; the library asks for it again."""
+
+    chat: str
+    sender: str
+    message_id: str
+
+
+class ProtocolNote(msgspec.Struct, frozen=True, tag=True):
+    """A message without content for people (sender keys, peer data): counted, never journalled."""
+
+    kind: str
+
+
+class Unrecognised(msgspec.Struct, frozen=True, tag=True):
+    """The library told us something this version has no record for; the raw event stays in the spool's format."""
+
+    kind: int
+    """The library's event number."""
+
+
+# --- sending -------------------------------------------------------------------------------------------------
+
+
+class OutgoingText(msgspec.Struct, frozen=True, tag="text"):
+    """A text message to one chat."""
+
+    to: str
+    text: str
+
+
+Outgoing = OutgoingText
+"""Closed union of what can be sent; more kinds come with the issue that adds them."""
+
+
+class Sent(msgspec.Struct, frozen=True, tag=True):
+    """WhatsApp acknowledged the message."""
+
+    message_id: str
+    at_ms: int
+
+
+NotSentCause = Literal["not_connected", "no_lid", "encryption", "media", "gone"]
+
+
+class NotSent(msgspec.Struct, frozen=True, tag=True):
+    """Nothing was written to WhatsApp: safe to try again."""
+
+    cause: NotSentCause
+
+
+class SendRejected(msgspec.Struct, frozen=True, tag=True):
+    """Refused for good: WhatsApp answered with an error, or the number is not on WhatsApp."""
+
+    code: Literal["not_on_whatsapp", "rejected", "restricted", "media_failed"]
+    number: int | None = None
+
+
+class SendUnknown(msgspec.Struct, frozen=True, tag=True):
+    """It may have been sent: never retried without a person asking."""
+
+
+SendOutcome = Sent | NotSent | SendRejected | SendUnknown
+
+
+class SendFinished(msgspec.Struct, frozen=True, tag=True):
+    """A send's outcome, spooled before it is reported."""
+
+    job: str
+    outcome: SendOutcome
+
+
+SessionEvent = (
+    QrOffered
+    | ScannedWithoutMultidevice
+    | PasskeyRequired
+    | CodesExpired
+    | PairSucceeded
+    | PairFailed
+    | Connected
+    | Disconnected
+    | KeepaliveTimeout
+    | KeepaliveRestored
+    | StreamError
+    | StreamReplaced
+    | LoggedOut
+    | TemporarilyBanned
+    | ConnectFailed
+    | ClientOutdated
+    | OfflineSync
+    | SecretRotated
+    | StartFailed
+    | KeysMissing
+    | PumpDied
+    | MessageReceived
+    | ReceiptReceived
+    | Undecryptable
+    | ProtocolNote
+    | Unrecognised
+    | SendFinished
+)
+"""Closed union: every `match` over it ends in `assert_never`."""
