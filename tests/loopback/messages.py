@@ -1,0 +1,140 @@
+"""Messages, receipts and acks between companions and people: the stanzas and who gets them.
+
+Owns the routing of what a device sends and the form of what it is sent; it must never know Signal sessions or iqs.
+Facts: whatsmeow send.go, message.go, receipt.go. A device answers a decrypted message with a receipt, never an ack; it
+acks receipts, notifications and what it can't decrypt. Neighbours to read next: ``phone.py``, ``devices.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.loopback.devices import LinkedDevice, QueueKey
+from tests.loopback.nodes import LID_SERVER, Jid, Node, Value
+
+if TYPE_CHECKING:
+    from tests.loopback.phone import Addressing, Contact
+    from tests.loopback.stanzas import Connection
+
+_READ_TYPES = ("read", "read-self", "played", "played-self")
+
+
+def text_node(sender: Contact, device: LinkedDevice, text: str, addressing: Addressing, message_id: str) -> Node:
+    """``<message>`` with a person's text encrypted for one device; SignalError when the device has no usable keys."""
+    known = sender.signal.has_session(device.address)
+    bundle = None if known else device.take_bundle()
+    cipher_type, ciphertext = sender.signal.encrypt_text(device.address, bundle, text, message_id=message_id)
+    attrs: dict[str, Value] = {
+        "id": message_id,
+        "t": str(sender.server.now_s()),
+        "type": "text",
+        "notify": sender.name,
+        "addressing_mode": addressing,
+    }
+    if addressing == "lid":
+        attrs.update({"from": sender.lid_jid, "sender_pn": sender.pn_jid})
+    else:
+        attrs.update({"from": sender.pn_jid, "sender_lid": sender.lid_jid})
+    return Node("message", attrs, (Node("enc", {"v": "2", "type": cipher_type}, ciphertext),))
+
+
+def receipt_to_device(device: LinkedDevice, sender: Jid, message_id: str, type_: str) -> None:
+    """Tell a device that ``sender`` got (type "") or read its message; kept until the device acks it."""
+    attrs: dict[str, Value] = {"from": sender, "id": message_id, "t": str(device.phone.server.now_s())}
+    if type_:
+        attrs["type"] = type_
+    device.deliver(QueueKey("receipt", message_id, type_), Node("receipt", attrs))
+
+
+def from_device(connection: Connection, device: LinkedDevice, message: Node) -> None:
+    """A companion sends a message: ack it, then hand each ciphertext to the device it is for."""
+    server = connection.server
+    message_id, to = message.text("id"), message.jid("to") or Jid("", "")
+    parts = _ciphertexts(message, to)
+    recipient = server.person(to)
+    refusal = recipient.refuse_with if recipient is not None else ""
+    connection.record("message_from_device", id=message_id, to=to.server, devices=len(parts))
+    if not server.faults.withhold_acks:
+        attrs: dict[str, Value] = {"class": "message", "id": message_id, "from": to, "t": str(server.now_s())}
+        if refusal:
+            attrs["error"] = refusal
+        connection.send(Node("ack", attrs))
+        connection.record("message_acked", id=message_id, error=refusal)
+    if refusal:
+        return
+    for target, enc in parts:
+        _hand_over(device, message, to, target, enc)
+
+
+def _ciphertexts(message: Node, to: Jid) -> list[tuple[Jid, Node]]:
+    listed = message.child("participants")
+    if listed is None:
+        enc = message.child("enc")
+        return [(to, enc)] if enc is not None else []
+    pairs = [(part.jid("jid"), part.child("enc")) for part in listed.children]
+    return [(jid, enc) for jid, enc in pairs if jid is not None and enc is not None]
+
+
+def _hand_over(sender: LinkedDevice, message: Node, to: Jid, target: Jid, enc: Node) -> None:
+    person = sender.phone.server.person(target)
+    message_id = message.text("id")
+    if person is None:
+        return
+    if target.device == 0:
+        person.receive(sender, message_id, enc, to.person)
+        return
+    account = sender.phone.server.phones.get(person.number)
+    companion = account.device(target.device) if account is not None else None
+    if companion is None:
+        return
+    by_lid = to.server == LID_SERVER
+    attrs: dict[str, Value] = {
+        "id": message_id,
+        "t": str(sender.phone.server.now_s()),
+        "type": message.text("type"),
+        "notify": sender.phone.name,
+        "addressing_mode": "lid" if by_lid else "pn",
+        "from": sender.lid_jid if by_lid else sender.pn_jid,
+    }
+    attrs["sender_pn" if by_lid else "sender_lid"] = sender.pn_jid.person if by_lid else sender.lid_jid.person
+    if companion.phone is sender.phone:
+        attrs["recipient"] = to
+    companion.deliver(QueueKey("message", message_id), Node("message", attrs, (enc,)))
+
+
+def receipt_from_device(connection: Connection, device: LinkedDevice, receipt: Node) -> None:
+    """A companion got, read or could not decrypt messages: ack the receipt, forget or resend the messages."""
+    type_, first_id, to = receipt.text("type"), receipt.text("id"), receipt.jid("to") or Jid("", "")
+    attrs: dict[str, Value] = {"class": "receipt", "id": first_id, "from": to}
+    attrs.update({name: receipt.attrs[name] for name in ("type", "participant") if name in receipt.attrs})
+    connection.send(Node("ack", attrs))
+    listed = receipt.child("list")
+    further = [item.text("id") for item in listed.children] if listed is not None else []
+    for message_id in dict.fromkeys([first_id, *further]):
+        _one_receipt(connection, device, to, message_id, type_)
+
+
+def _one_receipt(connection: Connection, device: LinkedDevice, to: Jid, message_id: str, type_: str) -> None:
+    sender = connection.server.person(to)
+    if type_ in _READ_TYPES:
+        connection.record("read_from_device", id=message_id, type=type_)
+    else:
+        device.confirm("message", message_id)
+        connection.record("message_retry" if type_ == "retry" else "message_received", id=message_id, type=type_)
+    if sender is None:
+        return
+    sender.note_receipt(device, message_id, type_)
+    if type_ == "retry":
+        sender.resend(device, message_id)
+
+
+def ack_from_device(device: LinkedDevice, ack: Node) -> None:
+    """A companion confirms a receipt, a notification, or a message it could not decrypt."""
+    class_, stanza_id = ack.text("class"), ack.text("id")
+    if class_ == "receipt":
+        device.confirm("receipt", stanza_id, ack.text("type"))
+        device.phone.server.ledger.record(
+            "receipt_acked", device.phone.number, device.number, id=stanza_id, type=ack.text("type")
+        )
+    else:
+        device.phone.server.ledger.record("stanza", device.phone.number, device.number, tag=f"ack/{class_}")
