@@ -1,1 +1,1 @@
-"""Who is calling: token to principal, one function for REST, socket and page. Read `principal.py` first."""
+"""Token, one-time code or cookie → principal: one function for REST, socket and page. Read `principal.py`."""

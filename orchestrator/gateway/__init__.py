@@ -1,1 +1,1 @@
-"""The one socket per user. Read `protocol.py` first, `gateway.py` is the only file that imports socketio."""
+"""The user's one socket: admission, replay and live delivery. Read `protocol.py` first, `gateway.py` last."""

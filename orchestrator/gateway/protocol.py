@@ -1,0 +1,348 @@
+"""What goes over the user's socket, as records and their JSON: `auth`, refusals, frames, `ready`, `closing`, resume.
+
+Pure: no socket, no bus, no clock. A frame wraps an event's finished `data` without encoding it again. It must never
+know how bytes leave. Read `admission.py` next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, assert_never
+
+import msgspec
+
+from orchestrator.bus.bus import Announced, Committed, LogState
+from orchestrator.errors import PROBLEMS, SOCKET, Refused
+from orchestrator.model import Bot, EventName, Position
+
+CONTRACT = 1
+FRAME_MAX_BYTES = 64 * 1024
+MESSAGE_MAX_BYTES = 64 * 1024
+"""Greatest message a client may send."""
+
+EVENT_NAMES: tuple[EventName, ...] = (
+    "bot_status_update",
+    "whatsapp_connection_event",
+    "message_sync",
+    "connection_update",
+)
+
+Terminal = Literal["taken_over", "superseded", "token_expired", "revoked", "protocol_error", "flood"]
+Retryable = Literal["slow_consumer", "server_draining", "max_age", "internal"]
+Closing = Terminal | Retryable
+"""Why the server ends a socket: terminal is a Socket.IO disconnect, retryable closes the transport."""
+
+_TERMINAL = frozenset({"taken_over", "superseded", "token_expired", "revoked", "protocol_error", "flood"})
+
+Mode = Literal["live", "resumed", "snapshot"]
+SnapshotReason = Literal["first", "expired", "epoch", "ahead"]
+
+
+def is_terminal(code: Closing) -> bool:
+    """Tell whether a client that is closed with this code must not come back by itself."""
+    return code in _TERMINAL
+
+
+# --- client → server --------------------------------------------------------------------------------------------
+
+
+class Resume(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a client stands: what `resume` and `resync` carry."""
+
+    epoch: str
+    seq: int
+    connection_id: str | None = None
+
+    @property
+    def position(self) -> Position:
+        """The same as a position of the log."""
+        return Position(self.epoch, self.seq)
+
+
+class ConnectAuth(msgspec.Struct, frozen=True):
+    """The `auth` of a connection, checked for its shape only."""
+
+    token: str
+    user: str | None
+    acks: bool
+    takeover: bool
+    resume: Resume | None
+    proof: str | None
+    """The connectionId of the socket it says it continues."""
+
+
+def parse_auth(raw: object) -> ConnectAuth:
+    """Read `auth`. Unknown or malformed members other than the token count as absent: newer clients may send more.
+
+    Raises:
+        Refused: `unauthorized` without a token; `user_mismatch` when `userId` is no text.
+    """
+    members = raw if isinstance(raw, dict) else {}
+    token = members.get("token")
+    if not isinstance(token, str) or not token:
+        raise Refused("unauthorized")
+    user = members.get("userId")
+    if user is not None and not isinstance(user, str):
+        raise Refused("user_mismatch")
+    given = members.get("resume")
+    proof = given.get("connectionId") if isinstance(given, dict) else None
+    return ConnectAuth(
+        token=token,
+        user=user,
+        acks=members.get("acks") is True,
+        takeover=members.get("takeover") is True,
+        resume=parse_resume(given),
+        proof=proof if isinstance(proof, str) else None,
+    )
+
+
+def parse_resume(raw: object) -> Resume | None:
+    """Read a `resume` or `resync`; None when it names no position."""
+    try:
+        resume = msgspec.convert(raw, Resume)
+    except msgspec.ValidationError:
+        return None
+    return resume if resume.seq >= 0 and resume.epoch else None
+
+
+def refusal(refused: Refused) -> dict[str, object]:
+    """Return `err.data` of the `connect_error`: {code, retryable, retryAfterMs?, message} and extras such as `since`."""
+    data: dict[str, object] = {"code": refused.code, "retryable": refused.retryable, "message": refused.message}
+    if refused.retry_after_s is not None:
+        data["retryAfterMs"] = round(refused.retry_after_s * 1000)
+    return data | refused.extra
+
+
+COMMANDS_ABSENT = {
+    "ok": False,
+    "error": {
+        "code": "invalid_field",
+        "message": "Commands over the socket are not in this version; use REST.",
+        "retryable": False,
+    },
+}
+"""Answer of every `command` in this version."""
+
+
+# --- where delivery begins --------------------------------------------------------------------------------------
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """How delivery to a client begins: `after` is the position it has, or None for the snapshot's."""
+
+    mode: Mode
+    after: Position | None
+    reason: SnapshotReason | None = None
+    missed: int | None = None
+    """How many events a client that gets a snapshot will not see, when that is known."""
+
+
+def begin(resume: Resume | None, state: LogState) -> Begin:
+    """Decide between resuming and a snapshot: honoured when the epoch matches and floor ≤ seq ≤ head."""
+    if resume is None:
+        return Begin("snapshot", None, "first")
+    if resume.epoch != state.head.epoch:
+        return Begin("snapshot", None, "epoch")
+    if resume.seq > state.head.seq:
+        return Begin("snapshot", None, "ahead")
+    if resume.seq < state.floor.seq:
+        return Begin("snapshot", None, "expired", state.head.seq - resume.seq)
+    return Begin("resumed", resume.position)
+
+
+# --- server → client --------------------------------------------------------------------------------------------
+
+
+class Frame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One frame; member order and names are the contract's."""
+
+    id: str
+    type: str
+    bot_id: str | None
+    at: int
+    data: msgspec.Raw
+    status: str | None = None
+    epoch: str | None = None
+    seq: int | None = None
+    prev: int | None = None
+    replayed: bool = False
+    status_version: int | None = None
+    truncated: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _bounded(frame: Frame) -> bytes:
+    """Encode a frame; one over the limit keeps the small members of its data and says `truncated`."""
+    text = _encode(frame)
+    if len(text) <= FRAME_MAX_BYTES:
+        return text
+    kept = msgspec.Raw(_encode(_small_members(frame.data)))
+    return _encode(msgspec.structs.replace(frame, data=kept, truncated=True))
+
+
+_SMALL_BYTES = 1024
+
+
+def _small_members(data: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        return {}
+    kept: dict[str, msgspec.Raw] = {}
+    size = 0
+    for key, value in members.items():
+        cost = len(key.encode()) + len(bytes(value))
+        if len(bytes(value)) <= _SMALL_BYTES and size + cost <= FRAME_MAX_BYTES // 2:
+            kept[key] = value
+            size += cost
+    return kept
+
+
+def delivery_frame(delivery: Committed | Announced) -> bytes:
+    """Encode what the bus delivered: durable frames carry their position and the one before it, transient ones none."""
+    event = delivery.event
+    match delivery:
+        case Committed(position=position, prev=prev, replayed=replayed):
+            return _bounded(
+                Frame(
+                    id=event.id,
+                    type=event.type,
+                    bot_id=event.bot,
+                    at=event.at,
+                    data=msgspec.Raw(event.data),
+                    status=event.status,
+                    epoch=position.epoch,
+                    seq=position.seq,
+                    prev=prev.seq,
+                    replayed=replayed,
+                    status_version=event.status_version,
+                )
+            )
+        case Announced():
+            return _bounded(
+                Frame(
+                    id=event.id,
+                    type=event.type,
+                    bot_id=event.bot,
+                    at=event.at,
+                    data=msgspec.Raw(event.data),
+                    status=event.status,
+                    status_version=event.status_version,
+                )
+            )
+        case _:
+            assert_never(delivery)
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """Id and time of a frame about the connection itself."""
+
+    id: str
+    at: int
+
+
+def _update(stamp: Stamp, type_: str, data: object, *, truncated: bool = False) -> bytes:
+    raw = msgspec.Raw(_encode(data))
+    return _encode(Frame(id=stamp.id, type=type_, bot_id=None, at=stamp.at, data=raw, truncated=truncated))
+
+
+class Ready(msgspec.Struct, frozen=True, rename="camel"):
+    """`connection_update` `ready`. `from` is the `prev` of the first durable frame that follows."""
+
+    epoch: str
+    head: int
+    floor: int
+    from_: int = msgspec.field(name="from")
+    mode: Mode
+    connection_id: str
+    server_time: int
+    server_version: str
+    reason: SnapshotReason | msgspec.UnsetType = msgspec.UNSET
+    missed: int | msgspec.UnsetType = msgspec.UNSET
+    contract: int = CONTRACT
+
+
+def ready_frame(stamp: Stamp, ready: Ready) -> bytes:
+    """Encode `ready`."""
+    return _update(stamp, "ready", ready)
+
+
+def snapshot_frame(
+    stamp: Stamp,
+    position: Position,
+    bots: Iterable[Bot],
+    reason: SnapshotReason | None = None,
+    missed: int | None = None,
+) -> bytes:
+    """Encode `snapshot` {position, bots}; bots that do not fit the frame are left to REST, which `truncated` says.
+
+    Args:
+        stamp: Id and time of the frame.
+        position: What the snapshot is true at; the next durable frame's `prev`.
+        bots: The user's bots, live fields filled.
+        reason: Why it is sent, when no `ready` has just said it.
+        missed: How many events the client will not get, when that is known.
+    """
+    encoded: list[msgspec.Raw] = []
+    size, truncated = 512, False
+    for bot in bots:
+        raw = _encode(bot)
+        size += len(raw) + 1
+        if size > FRAME_MAX_BYTES:
+            truncated = True
+            break
+        encoded.append(msgspec.Raw(raw))
+    data: dict[str, object] = {"position": position, "bots": encoded}
+    if reason is not None:
+        data["reason"] = reason
+    if missed is not None:
+        data["missed"] = missed
+    return _update(stamp, "snapshot", data, truncated=truncated)
+
+
+def replaying_frame(stamp: Stamp, after: Position) -> bytes:
+    """Encode `replaying` {from}: what follows begins after this position."""
+    return _update(stamp, "replaying", {"from": after.seq, "epoch": after.epoch})
+
+
+def closing_frame(stamp: Stamp, code: Closing, detail: str | None = None, retry_after_s: float | None = None) -> bytes:
+    """Encode `closing` {code, retryable, retryAfterMs?, message}: the last frame before the server ends a socket."""
+    text = (SOCKET.get(code) or PROBLEMS[code]).text
+    message = text if detail is None else f"{text} ({detail})"
+    data: dict[str, object] = {"code": code, "retryable": not is_terminal(code), "message": message}
+    if retry_after_s is not None:
+        data["retryAfterMs"] = round(retry_after_s * 1000)
+    return _update(stamp, "closing", data)
+
+
+_RESERVED = frozenset({"connect", "disconnect", "*"})
+"""Names a server library may take for its own handlers; no client library lets a program emit them."""
+
+
+def violation(message: object, decode: Callable[[str], Any]) -> str | None:
+    """Say what is wrong with a client's message, or None. The answer holds nothing of the message.
+
+    Args:
+        message: What arrived: text, or bytes of a binary message (this protocol has none).
+        decode: Reads a Socket.IO packet; whatever it raises means that it cannot be read.
+    """
+    if not isinstance(message, str):
+        return "binary message"
+    if len(message) > MESSAGE_MAX_BYTES or len(message.encode()) > MESSAGE_MAX_BYTES:
+        return "message over 64 KiB"
+    kind, rest = message[:1], message[1:]
+    if kind not in {"0", "1", "2", "3"}:
+        return "packet of an unknown kind"
+    try:
+        data = decode(message)
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return "packet that cannot be read"
+    if kind == "0" and not (data is None or isinstance(data, dict)):
+        return "connect without an object"
+    if kind == "2" and not (rest and isinstance(data, list) and data and isinstance(data[0], str)):
+        return "event without a name"
+    if kind == "2" and data[0] in _RESERVED:
+        return "event with a reserved name"
+    return None

@@ -1,0 +1,210 @@
+"""One task per live socket: bus → `ready`, snapshot or replay, announcements, live frames. The bus is the buffer.
+
+Owns the order of what one client gets. It must never know Socket.IO or admission. It reads the bus only; what a frame
+looks like is `protocol.py`'s. Read `gateway.py` next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from orchestrator.bus.bus import Bus, Committed, Delivery, Snapshot, Subscription
+from orchestrator.clock import Clock
+from orchestrator.errors import Refused
+from orchestrator.gateway.ports import GatewayMetrics, GatewaySettings, Out
+from orchestrator.gateway.protocol import (
+    Begin,
+    Closing,
+    Ready,
+    Resume,
+    SnapshotReason,
+    Stamp,
+    begin,
+    delivery_frame,
+    ready_frame,
+    replaying_frame,
+    snapshot_frame,
+)
+from orchestrator.model import Bot, EventName, Position, new_id
+
+_decode_bot = msgspec.json.Decoder(Bot).decode
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PumpParts:
+    """What every pump of a gateway shares."""
+
+    bus: Bus
+    fill: Callable[[Bot], Bot]
+    clock: Clock
+    metrics: GatewayMetrics
+    settings: GatewaySettings
+
+
+class Pump:
+    """Delivers one user's log to one socket until cancelled."""
+
+    def __init__(self, parts: PumpParts, out: Out, user: str, connection_id: str, resume: Resume | None) -> None:
+        self._parts = parts
+        self._out = out
+        self._user = user
+        self._connection_id = connection_id
+        self._resume = resume
+        self._wanted: Resume | None = None
+        self._subscription: Subscription | None = None
+
+    def resync(self, wanted: Resume) -> None:
+        """Begin again after the position the client has; what is being read is given up."""
+        self._wanted = wanted
+        if self._subscription is not None:
+            self._subscription.close()
+
+    async def run(self) -> Closing | None:
+        """Deliver until cancelled; return the closing this socket has earned, or None when the bus ended.
+
+        Raises:
+            Refused: `storage_unavailable`, when the log cannot be read.
+        """
+        try:
+            self._subscription = await self._greet()
+            while True:
+                if (wanted := self._wanted) is not None:
+                    self._wanted = None
+                    self._subscription = await self._begin_again(wanted)
+                batch = await self._next(self._subscription)
+                if batch is None:
+                    self._subscription = await self._from_snapshot("expired", self._subscription.position)
+                elif batch:
+                    if not await self._deliver(batch):
+                        return "slow_consumer"
+                elif self._wanted is None:
+                    return None
+        finally:
+            if self._subscription is not None:
+                self._subscription.close()
+
+    async def _next(self, subscription: Subscription) -> list[Delivery] | None:
+        """Read on; None when retention has overtaken this client."""
+        try:
+            return list(await subscription.read())
+        except Refused as refused:
+            if refused.code != "position_expired":
+                raise
+            return None
+
+    async def _deliver(self, batch: Iterable[Delivery]) -> bool:
+        parts, replayed = self._parts, 0
+        for delivery in batch:
+            if self._wanted is not None:
+                break  # the client drops everything until `replaying`
+            frame = delivery_frame(delivery)
+            if not await self._send(delivery.event.name, frame):
+                return False
+            if isinstance(delivery, Committed) and delivery.replayed:
+                replayed += 1
+            else:
+                parts.metrics.delivered(max(0, parts.clock.wall_ms() - delivery.event.at) / 1000)
+        if replayed:
+            parts.metrics.replayed(replayed)
+        await asyncio.sleep(0)  # a log in memory never waits: let the writer have its turn
+        return True
+
+    async def _send(self, name: EventName, frame: bytes) -> bool:
+        settings, wire = self._parts.settings, self._out.wire
+        size = len(frame)
+        if wire.outgoing_bytes + size > settings.outgoing_max_bytes and not await wire.room(
+            size, settings.outgoing_max_bytes, settings.slow_after_s
+        ):
+            return False
+        await self._out.send(name, frame)
+        return True
+
+    # --- beginnings ---------------------------------------------------------------------------------------------
+
+    async def _greet(self) -> Subscription:
+        """Send `ready`, and the snapshot unless the client resumes; return the reader of what follows."""
+        for _ in range(_TRIES):
+            start = begin(self._resume, await self._parts.bus.state(self._user))
+            if start.after is None:
+                return await self._greet_with_snapshot(start)
+            try:
+                subscription = await self._parts.bus.subscribe(self._user, start.after)
+            except Refused as refused:
+                if refused.code != "position_expired":
+                    raise
+                continue  # retention moved the floor in between: decide again
+            state = await self._parts.bus.state(self._user)
+            await self._ready(start, start.after, state.head, state.floor)
+            return subscription
+        return await self._greet_with_snapshot(Begin("snapshot", None, "expired"))
+
+    async def _greet_with_snapshot(self, start: Begin) -> Subscription:
+        snapshot, subscription = await self._snapshot_and_reader()
+        position = snapshot.state.head
+        await self._ready(start, position, position, snapshot.state.floor)
+        await self._send("connection_update", self._snapshot_frame(snapshot))
+        return subscription
+
+    async def _begin_again(self, wanted: Resume) -> Subscription:
+        """Honour a resync with `replaying`, or answer it with a snapshot and the reason."""
+        start = begin(wanted, await self._parts.bus.state(self._user))
+        if start.after is not None:
+            try:
+                subscription = await self._parts.bus.subscribe(self._user, start.after)
+            except Refused as refused:
+                if refused.code != "position_expired":
+                    raise
+            else:
+                await self._send("connection_update", replaying_frame(self._stamp(), start.after))
+                return subscription
+        return await self._from_snapshot(start.reason or "expired", wanted.position)
+
+    async def _from_snapshot(self, reason: SnapshotReason, last: Position) -> Subscription:
+        """Go on from the current state for a client that cannot have what followed its last position."""
+        snapshot, subscription = await self._snapshot_and_reader()
+        head = snapshot.state.head
+        missed = head.seq - last.seq if head.epoch == last.epoch and head.seq >= last.seq else None
+        await self._send("connection_update", self._snapshot_frame(snapshot, reason, missed))
+        return subscription
+
+    async def _snapshot_and_reader(self) -> tuple[Snapshot, Subscription]:
+        """Read the current state and attach right after it."""
+        bus = self._parts.bus
+        for _ in range(_TRIES):
+            snapshot = await bus.snapshot(self._user, "bot/")
+            try:
+                return snapshot, await bus.subscribe(self._user, snapshot.state.head)
+            except Refused as refused:
+                if refused.code != "position_expired":
+                    raise
+        raise Refused("storage_unavailable")
+
+    def _snapshot_frame(
+        self, snapshot: Snapshot, reason: SnapshotReason | None = None, missed: int | None = None
+    ) -> bytes:
+        bots = [self._parts.fill(_decode_bot(value)) for _, value in sorted(snapshot.values.items())]
+        bots.sort(key=lambda bot: (bot.created_at, bot.id))
+        return snapshot_frame(self._stamp(), snapshot.state.head, bots, reason, missed)
+
+    async def _ready(self, start: Begin, after: Position, head: Position, floor: Position) -> None:
+        ready = Ready(
+            epoch=head.epoch,
+            head=head.seq,
+            floor=floor.seq,
+            from_=after.seq,
+            mode=start.mode,
+            connection_id=self._connection_id,
+            server_time=self._parts.clock.wall_ms(),
+            server_version=self._parts.settings.server_version,
+            reason=start.reason if start.reason is not None else msgspec.UNSET,
+            missed=start.missed if start.missed is not None else msgspec.UNSET,
+        )
+        await self._send("connection_update", ready_frame(self._stamp(), ready))
+
+    def _stamp(self) -> Stamp:
+        return Stamp(new_id("evt"), self._parts.clock.wall_ms())
