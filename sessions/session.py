@@ -36,7 +36,7 @@ class Outlet(Protocol):
         """Write one raw event down before anything else is done with it; callable from any thread.
 
         Args:
-            kind: the library's event number; negative numbers are our own (`spool.py` lists them).
+            kind: the library's event number; negative numbers are our own (`kinds.py` lists them).
             raw: the event as the library gave it.
 
         Returns:

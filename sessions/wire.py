@@ -102,8 +102,10 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
 
 
 class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
-    """The session is over and the lock descriptor is closed. `clean` false: the library did not let go in time; the lock
-    is kept, and only the end of this process frees it."""
+    """The session is over, its lock descriptor is closed, and every event it had spooled was sent before this.
+
+    `clean` false: the library did not let go in time; the lock is kept, and only the end of this process frees it.
+    """
 
     bot: str
     incarnation: str

@@ -1,0 +1,115 @@
+"""The simulated session passes the session contract."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from sessions.model import QrOffered, ReceiptKind
+from sessions.session import Session, SessionSpec
+from sessions.simulated import SimulatedPhone, SimulatedSession
+from sessions.simulated_server import Options
+from sessions.simulated_store import erase, lid_of
+from tests.contracts.session_harness import Harness, RecordingOutlet
+from tests.contracts.session_suite import SessionContract
+
+
+class SimulatedHarness(Harness):
+    """Plays the newest session's phone."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._sessions: list[SimulatedSession] = []
+        self._numbers = itertools.count(1)
+        self.contact_lid = f"{lid_of(self.contact)}@lid"
+
+    @property
+    def phone(self) -> SimulatedPhone:
+        return self._sessions[-1].phone
+
+    def spec(self, account_jid: str | None = None) -> SessionSpec:
+        file = str(self._directory / "device.db")
+        return SessionSpec("bot_simulated", f"inc_{next(self._numbers)}", file, account_jid, "Test", None)
+
+    async def make_session(self, spec: SessionSpec) -> tuple[Session, RecordingOutlet]:
+        outlet = RecordingOutlet()
+        session = SimulatedSession(spec, outlet, Options(auto_receipts=False))
+        session.phone.leave_whatsapp(self.absent)
+        self._sessions.append(session)
+        return session, outlet
+
+    async def close(self) -> None:
+        for session in self._sessions:
+            await session.stop()
+
+    async def scan(self, offer: QrOffered) -> None:
+        self.phone.scan(offer.code)
+
+    async def enter_code(self, code: str) -> None:
+        self.phone.enter_code(code)
+
+    async def fail_pairing(self, offer: QrOffered) -> None:
+        self.phone.refuse()
+
+    async def end_codes(self) -> None:
+        self.phone.expire_codes()
+
+    async def unlink(self) -> None:
+        self.phone.unlink()
+
+    async def write_on_phone(self, text: str) -> str:
+        return self.phone.write(self.contact, text)
+
+    async def text(self, text: str, addressing: Literal["lid", "pn", "no_lid"] = "lid") -> str:
+        if addressing == "no_lid":
+            return self.phone.text(self.contact_without_lid, text, addressing="pn")
+        return self.phone.text(self.contact, text)
+
+    async def odd_message(self) -> str:
+        return self.phone.odd_message(self.contact)
+
+    async def next_text(self) -> tuple[str, str]:
+        received = await self.phone.next_text()
+        return received.message_id, received.text
+
+    async def receipt(self, message_id: str, kind: ReceiptKind) -> None:
+        self.phone.receipt(message_id, kind)
+
+    async def drop(self) -> None:
+        self.phone.drop(back_after_s=0.01)
+
+    async def replace(self) -> None:
+        self.phone.replace()
+
+    async def refuse_login(self, number: int) -> None:
+        self.phone.refuse_login(number)
+
+    async def ban(self, seconds: int) -> None:
+        self.phone.ban(seconds)
+
+    async def stream_error(self) -> None:
+        self.phone.stream_error("")
+
+    async def refuse_next_send(self, number: int) -> None:
+        self.phone.refuse_sends(number)
+
+    async def stream_restarts(self) -> int:
+        return self.phone.stream_restarts
+
+    async def lose_keys(self) -> None:
+        erase(self._sessions[-1].phone.device_file)
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    made = SimulatedHarness(tmp_path)
+    yield made
+    await made.close()
+
+
+class TestSimulatedSession(SessionContract):
+    """Runs every rule of the contract against `SimulatedSession`."""

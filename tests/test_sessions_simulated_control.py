@@ -1,0 +1,116 @@
+"""Playing a simulated phone from another process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from sessions import model
+from sessions.model import OutgoingText
+from sessions.simulated import PhoneError, SimulatedSession
+from sessions.simulated_control import COMMANDS, ControlledSession, PhoneClient, PhoneGone, driver
+from sessions.simulated_store import Saved, load
+from sessions.slots import Slots
+from tests.contracts.session_harness import RecordingOutlet
+from tests.test_sessions_simulated import ADA, QUICK, spec
+
+
+async def test_play_over_the_socket(tmp_path: Path) -> None:
+    """A phone can be played from outside: scan, text, take a text, look on; the socket goes with the session."""
+    phones = tmp_path / "phones"
+    outlet = RecordingOutlet()
+    session = driver(phones)(spec(tmp_path), outlet)
+    client = PhoneClient(phones, "bot_a")
+    with pytest.raises(PhoneGone):
+        await client.state()
+    await session.start()
+    await client.scan()
+    state = await client.connected()
+    account = session.account()
+    assert account is not None and (state["jid"], state["phone"]) == (account.jid, account.phone)
+    assert state["stream_restarts"] == 1 and state["code"] is None
+    message_id = await client.text(ADA, "hello")
+    assert (await outlet.wait(model.MessageReceived)).message_id == message_id
+    await session.send("job", OutgoingText(f"{ADA}@s.whatsapp.net", "hi Ada"))
+    assert (await client.received("hi Ada"))["person"] == ADA
+    for request, error in (("scan", "no QR code"), ("__class__", "no command"), ("text", "argument")):
+        with pytest.raises(PhoneError, match=error):
+            await client.do(request)
+    assert await session.stop()
+    assert not list(phones.glob("*.sock"))
+    waiting = await client.text(ADA, "while you were away")
+    later = RecordingOutlet()
+    again = driver(phones)(spec(tmp_path, account), later)
+    await again.start()
+    assert (await later.wait(model.MessageReceived)).message_id == waiting
+    await again.stop()
+
+
+async def test_socket_in_a_deep_directory(tmp_path: Path) -> None:
+    """A path too long for a socket's address works all the same."""
+    phones = tmp_path / ("d" * 60) / ("e" * 60)
+    session = driver(phones)(spec(tmp_path), RecordingOutlet())
+    await session.start()
+    assert (await PhoneClient(phones, "bot_a").state())["state"] in {"offering", "new"}
+    await session.stop()
+    assert not list(phones.glob("*.sock"))
+
+
+async def test_spoilt_requests(tmp_path: Path) -> None:
+    """A line that is no request is answered with an error, and the next one is served."""
+    session = ControlledSession(spec(tmp_path), RecordingOutlet(), tmp_path, QUICK)
+    await session.start()
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "bot_a.sock"))
+    for line in (b"nonsense\n", b"[1]\n", b'{"do":1}\n', b'{"do":"state"}\n'):
+        writer.write(line)
+        answer = await asyncio.wait_for(reader.readline(), 10)
+        assert (b'"ok":true' in answer) == (b"state" in line)
+    writer.close()
+    await session.stop()
+
+
+def test_commands_exist() -> None:
+    """Every command is a method of the phone."""
+    phone = SimulatedSession(spec(Path("/nowhere")), RecordingOutlet()).phone
+    assert all(callable(getattr(phone, name)) for name in COMMANDS)
+
+
+_WORKER = """
+import asyncio, sys
+from pathlib import Path
+from sessions.session import SessionSpec
+from sessions.simulated_control import driver
+from sessions.slots import Slots
+from tests.contracts.session_harness import RecordingOutlet
+
+async def main():
+    directory = Path(sys.argv[1])
+    spec = SessionSpec("bot_a", "inc_1", str(directory / "device.db"), None, "Test", None)
+    session = driver(directory, Slots.create(directory / "slots"))(spec, RecordingOutlet())
+    await session.start()
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_die_in_the_library(tmp_path: Path) -> None:
+    """A simulated crash ends the whole process by the signal asked for, and leaves the bot noted as inside."""
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", _WORKER, str(tmp_path))
+    try:
+        client = PhoneClient(tmp_path, "bot_a")
+        await client.scan()
+        state = await client.connected()
+        assert state["pid"] == worker.pid
+        await client.die(signal.SIGKILL)
+        assert await asyncio.wait_for(worker.wait(), 10) == -signal.SIGKILL
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+            await worker.wait()
+    assert [(note.bot, note.operation) for note in Slots.read(tmp_path / "slots")] == [("bot_a", "die")]
+    assert isinstance(load(str(tmp_path / "device.db")), Saved)
