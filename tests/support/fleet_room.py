@@ -83,7 +83,7 @@ class FleetRoom:
         self.host.wall_ms = clock.wall_ms
         self.failures: list[TaskFailure] = []
         self.metrics = RecordingMetrics()
-        self.limits = Limits(bots_per_user=3, tries_per_hour=4)
+        self.limits = Limits(bots_per_user=3, tries_per_hour=4, proxy_allow=("127.0.0.1",))
 
     async def open(self) -> None:
         """Start a supervisor process."""
@@ -112,7 +112,7 @@ class FleetRoom:
             running = self.tasks.statistics()
             if not (running.get("erase bot") or running.get("destroy device files")):
                 return
-            time.sleep(0.001)
+            time.sleep(0.001)  # noqa: ASYNC251 - on a virtual loop only this lets real time pass
             await asyncio.sleep(0)
         raise AssertionError("files are still being destroyed")
 

@@ -1,0 +1,198 @@
+"""The sending half of a mailbox: queued sends are handed to the session one at a time, outcomes and receipts stored.
+
+Owns the shell around `outbox_book.py`. A send is noted as handed over, durably, before the session is asked: from then
+on it is never sent a second time, whatever dies. It must never know a bot's lifecycle beyond "may send now". Read
+`outbox.py` for the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from orchestrator.bots import outbox_fold
+from orchestrator.bots.journal import Journal
+from orchestrator.bots.moves import BotState
+from orchestrator.bots.outbox_book import Book
+from orchestrator.bots.outbox_fold import StoredJob
+from orchestrator.bots.room import Room
+from orchestrator.bus.bus import StatePut
+from orchestrator.model import Event, SendJob, new_id, to_json
+from sessions.model import Outgoing, ReceiptReceived, SendFinished, SendOutcome, SendUnknown
+
+_SWEEP_MS = 3_600_000
+
+Returned = Callable[[str, str, SendOutcome], None]
+"""(job, incarnation, outcome) of a call that came back."""
+
+
+class Sending:
+    """Sends of one bot. Every change goes through the mailbox's journal; waiters are told when it is durable."""
+
+    def __init__(self, room: Room, user: str, bot: str, book: Book, journal: Journal, returned: Returned) -> None:
+        self._room = room
+        self._user = user
+        self._bot = bot
+        self._book = book
+        self._journal = journal
+        self._returned = returned
+        self._sweep_ms = room.clock.wall_ms()
+        """When to look for sends that are no longer kept."""
+        self._waiters: dict[str, list[asyncio.Future[SendJob]]] = {}
+        for stored in book.jobs.values():
+            room.metrics.job_moved(None, stored.job.state)
+
+    # --- commands ---
+
+    def submit(self, outgoing: Outgoing, generation: int, job_id: str | None) -> SendJob:
+        """Queue one send; the job of an id that exists is returned as it is."""
+        known = self._book.jobs.get(job_id) if job_id is not None else None
+        if known is not None:
+            return known.job
+        now_ms = self._room.clock.wall_ms()
+        order = self._book.next_order()
+        stored = outbox_fold.queued(job_id or new_id("snd"), self._bot, outgoing, generation, order, now_ms)
+        self._store([stored])
+        return stored.job
+
+    def job(self, job_id: str) -> SendJob | None:
+        """Return a send as it is."""
+        stored = self._book.jobs.get(job_id)
+        return stored.job if stored is not None else None
+
+    def waiter(self, job_id: str) -> asyncio.Future[SendJob]:
+        """Return a future of the send's next visible change."""
+        future: asyncio.Future[SendJob] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(job_id, []).append(future)
+        future.add_done_callback(lambda done: self._forget_waiter(job_id, done))
+        return future
+
+    def _forget_waiter(self, job_id: str, future: asyncio.Future[SendJob]) -> None:
+        waiting = self._waiters.get(job_id, [])
+        if future in waiting:
+            waiting.remove(future)
+        if not waiting:
+            self._waiters.pop(job_id, None)
+
+    # --- what sessions tell ---
+
+    def finished(self, event: SendFinished) -> None:
+        """A send's spooled outcome. A late one also corrects `unknown`: it is proof."""
+        stored = self._book.jobs.get(event.job)
+        if stored is None:
+            return
+        after = outbox_fold.outcome(stored, event.outcome, self._room.clock.wall_ms())
+        if after is stored:
+            return
+        self._store([after])
+        advanced = self._book.early_receipt(after)
+        if advanced is not after:
+            self._store([advanced])
+
+    def returned(self, job_id: str, incarnation: str, outcome: SendOutcome) -> None:
+        """The call itself came back. The spooled outcome was first, if there is one; `unknown` waits for the session's
+        end, when everything it spooled is known."""
+        stored = self._book.jobs.get(job_id)
+        if stored is None or stored.handed != incarnation or isinstance(outcome, SendUnknown):
+            return
+        self.finished(SendFinished(job_id, outcome))
+
+    def receipts(self, event: ReceiptReceived) -> None:
+        """Advance the sends a receipt of somebody else's device is about."""
+        if not event.from_me:
+            self._store(self._book.receipts(event.message_ids, event.kind))
+
+    def settle(self, running: str | None) -> None:
+        """Everything that incarnations other than `running` spooled is known."""
+        self._store(self._book.settled(running))
+
+    def fail(self, code: str, generation: int | None = None) -> None:
+        """Give up waiting sends, all or those of an earlier account."""
+        self._store(self._book.failed(code, generation=generation))
+
+    # --- time ---
+
+    def tick(self) -> None:
+        """End lifetimes; forget what is older than a week."""
+        now_ms = self._room.clock.wall_ms()
+        self._store(self._book.expired(now_ms))
+        if now_ms < self._sweep_ms:
+            return
+        self._sweep_ms = now_ms + _SWEEP_MS
+        for job_id in self._book.old(now_ms):
+            self._room.metrics.job_moved(self._book.jobs[job_id].job.state, None)
+            self._book.drop(job_id)
+            self._journal.tell(None, (StatePut(f"job/{self._bot}/{job_id}", None),))
+
+    def wake_ms(self, *, sending: bool) -> int | None:
+        """Return when something is due (wall)."""
+        due_ms = self._book.wake_ms(self._room.clock.wall_ms(), sending=sending)
+        if not self._book.jobs:
+            return due_ms
+        return self._sweep_ms if due_ms is None else min(due_ms, self._sweep_ms)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a send is handed over."""
+        return self._book.in_flight()
+
+    def pump(self, state: BotState) -> None:
+        """Hand over the next send, if there is one and the bot may send."""
+        if not may_send(state) or state.session is None:
+            return
+        stored = self._book.next(self._room.clock.wall_ms())
+        if stored is None or stored.outgoing is None:
+            return
+        if stored.generation != state.private.generation:
+            self.fail("account_changed", state.private.generation)
+            return
+        incarnation, outgoing, job_id = state.session.incarnation, stored.outgoing, stored.job.id
+        self._store([outbox_fold.hand(stored, incarnation)])
+        self._journal.then(lambda: self._send(job_id, incarnation, outgoing))
+
+    def _send(self, job_id: str, incarnation: str, outgoing: Outgoing) -> None:
+        async def call() -> None:
+            self._returned(job_id, incarnation, await self._room.host.send(self._bot, job_id, outgoing))
+
+        # A failure is a bug of ours: whether it was sent is then not known before the session ends.
+        self._room.tasks.spawn("send", call())
+
+    # --- out ---
+
+    def _store(self, changed: Iterable[StoredJob]) -> None:
+        for stored in changed:
+            job = stored.job
+            before = self._book.jobs.get(job.id)
+            self._book.put(stored)
+            put = StatePut(f"job/{self._bot}/{job.id}", to_json(stored))
+            if before is not None and before.job == job:
+                self._journal.tell(None, (put,))
+                continue
+            self._room.metrics.job_moved(before.job.state if before else None, job.state)
+            now_ms = self._room.clock.wall_ms()
+            data = to_json(job)
+            event = Event(self._user, self._bot, "message_sync", "send_result", new_id("evt"), now_ms, data)
+            self._journal.tell(event, (put,))
+            self._journal.then(lambda job=job: self._tell_waiters(job))  # type: ignore[misc]
+
+    def _tell_waiters(self, job: SendJob) -> None:
+        for future in self._waiters.get(job.id, [])[:]:
+            if not future.done():
+                future.set_result(job)
+
+    def close(self) -> None:
+        """The bot is gone: its sends are no longer counted."""
+        for stored in self._book.jobs.values():
+            self._room.metrics.job_moved(stored.job.state, None)
+
+
+def may_send(state: BotState) -> bool:
+    """Whether sends may go: connected, here to stay."""
+    session = state.session
+    return (
+        state.bot.status == "connected"
+        and session is not None
+        and session.purpose == "run"
+        and session.stage != "stopping"
+        and state.moving_since_s is None
+    )

@@ -1,0 +1,156 @@
+"""A machine over the sends of one bot: any order of sends, outcomes, receipts, deaths and time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from orchestrator.bots import outbox_fold
+from orchestrator.bots.outbox_book import Book
+from orchestrator.bots.outbox_fold import StoredJob
+from orchestrator.model import to_json
+from sessions.model import NotSent, OutgoingText, SendOutcome, SendRejected, SendUnknown, Sent
+
+CHATS = ["1@s.whatsapp.net", "2@lid", "3@g.us"]
+RANK = {"queued": 0, "sent": 1, "delivered": 2, "read": 3, "failed": 9, "unknown": 9}
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """Plays the mailbox (every change is stored, then put) and the sessions, which may die with a send inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = Book()
+        self.disk: dict[str, bytes] = {}
+        self.now_ms = 1_790_000_000_000
+        self.incarnation = 1
+        self.generation = 0
+        self.handed: list[StoredJob] = []
+        """Every call that entered a session."""
+        self.inside: StoredJob | None = None
+        """The call a living session has not answered."""
+        self.may_go_again: set[str] = set()
+        self.sent_ids: dict[str, str] = {}
+
+    def store(self, changed: list[StoredJob]) -> None:
+        for stored in changed:
+            before = self.book.jobs.get(stored.job.id)
+            if before is not None and before.job.state != stored.job.state:
+                proved = before.job.state == "unknown"
+                assert RANK[stored.job.state] > RANK[before.job.state] or proved, "a state went back"
+            self.disk[stored.job.id] = to_json(stored)
+            self.book.put(stored)
+
+    @rule(chat=st.sampled_from(CHATS))
+    def submit(self, chat: str) -> None:
+        order = self.book.next_order()
+        outgoing = OutgoingText(chat, "x")
+        self.store([outbox_fold.queued(f"job{order}", "bot_1", outgoing, self.generation, order, self.now_ms)])
+
+    @rule()
+    def pump(self) -> None:
+        stored = self.book.next(self.now_ms)
+        if stored is None:
+            return
+        assert self.inside is None, "one at a time"
+        job = stored.job
+        earlier = [one for one in self.book.jobs.values() if one.job.to == job.to and one.order < stored.order]
+        assert all(one.job.state != "queued" for one in earlier), "first in, first out"
+        if any(one.job.id == job.id for one in self.handed):
+            assert job.id in self.may_go_again, "sent twice"
+            self.may_go_again.discard(job.id)
+        self.store([outbox_fold.hand(stored, f"inc{self.incarnation}")])
+        self.inside = self.book.jobs[job.id]
+        self.handed.append(self.inside)
+
+    @precondition(lambda self: self.inside is not None)
+    @rule(outcome=st.sampled_from(["sent", "sent", "not_connected", "no_lid", "rejected", "unknown"]))
+    def answers(self, outcome: str) -> None:
+        stored, self.inside = self.inside, None
+        assert stored is not None
+        result: SendOutcome
+        if outcome == "sent":
+            result = Sent(f"M-{stored.job.id}", 1)
+            self.sent_ids[stored.job.id] = result.message_id
+        elif outcome == "rejected":
+            result = SendRejected("rejected", 479)
+        elif outcome == "unknown":
+            result = SendUnknown()
+        else:
+            result = NotSent("no_lid" if outcome == "no_lid" else "not_connected")
+            self.may_go_again.add(stored.job.id)
+        after = outbox_fold.outcome(self.book.jobs[stored.job.id], result, self.now_ms)
+        self.store([after])
+        advanced = self.book.early_receipt(after)
+        if advanced is not after:
+            self.store([advanced])
+
+    @precondition(lambda self: self.inside is not None)
+    @rule(kind=st.sampled_from(["delivered", "read"]))
+    def a_receipt_is_ahead(self, kind: Any) -> None:
+        assert self.inside is not None
+        assert self.book.receipts([f"M-{self.inside.job.id}"], kind) == []
+
+    @rule(data=st.data(), kind=st.sampled_from(["delivered", "read", "played", "retry", "sender"]))
+    def receipt(self, data: st.DataObject, kind: Any) -> None:
+        ids = data.draw(st.lists(st.sampled_from([*self.sent_ids.values(), "unknown"]), max_size=3, unique=True))
+        self.store(self.book.receipts(ids, kind))
+
+    @rule()
+    def the_session_dies(self) -> None:
+        self.incarnation += 1
+        self.inside = None
+        self.store(self.book.settled(None))
+        assert not self.book.in_flight()
+
+    @rule()
+    def the_supervisor_dies(self) -> None:
+        """What is on disk is all there is; every spool is drained before the book goes on."""
+        self.incarnation += 1
+        self.inside = None
+        self.book = Book(outbox_fold.decode(value) for value in self.disk.values())
+        self.store(self.book.settled(None))
+
+    @rule()
+    def another_account(self) -> None:
+        self.generation += 1
+        self.store(self.book.failed("account_changed", generation=self.generation))
+
+    @rule(seconds=st.sampled_from([1, 10, 400, 90_000]))
+    def time_passes(self, seconds: int) -> None:
+        self.now_ms += seconds * 1000
+        self.store(self.book.expired(self.now_ms))
+
+    @invariant()
+    def every_end_is_final_and_keeps_no_body(self) -> None:
+        for stored in self.book.jobs.values():
+            if stored.job.state != "queued":
+                assert stored.outgoing is None and stored.handed is None
+            assert (stored.job.error is not None) == (stored.job.state == "failed")
+
+    @invariant()
+    def something_is_due_while_anything_waits(self) -> None:
+        waiting = [stored for stored in self.book.jobs.values() if stored.job.state == "queued"]
+        if waiting and not self.book.in_flight():
+            ready = self.book.next(self.now_ms)
+            assert ready is not None or self.book.wake_ms(self.now_ms, sending=True) is not None
+
+    def teardown(self) -> None:
+        """Left alone with a session that works, every send comes to an end."""
+        self.the_session_dies()
+        for _ in range(len(self.book.jobs) * 2 + 2):
+            self.pump()
+            if self.inside is not None:
+                self.answers("sent")
+            wake_ms = self.book.wake_ms(self.now_ms, sending=True)
+            if wake_ms is not None:
+                self.now_ms = max(self.now_ms, min(wake_ms, self.now_ms + 600_000))
+                self.store(self.book.expired(self.now_ms))
+        assert all(stored.job.state != "queued" for stored in self.book.jobs.values())
+
+
+OutboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestOutboxMachine = OutboxMachine.TestCase
