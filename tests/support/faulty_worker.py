@@ -55,6 +55,7 @@ class Worker:
         self.slots = Slots.create(slots)
         self.locks: dict[str, int] = {}
         self.manners: dict[str, str] = {}
+        self.incarnations: dict[str, str] = {}
         self.descriptors: list[int] = []
 
     def say(self, frame: FromWorker) -> None:
@@ -94,8 +95,8 @@ class Worker:
             case Ping(number):
                 self.pong(number)
             case Shutdown():
-                for bot in list(self.locks):
-                    self.say(Stopped(bot, "", True))
+                for bot, incarnation in self.incarnations.items():
+                    self.say(Stopped(bot, incarnation, True))
                 self.spool.close()
                 sys.exit(0)
             case _:
@@ -105,6 +106,7 @@ class Worker:
         bot, incarnation, manners = frame.spec.bot, frame.spec.incarnation, frame.spec.device_name
         self.locks[bot] = self.descriptors.pop(0)
         self.manners[bot] = manners
+        self.incarnations[bot] = incarnation
         if manners == "mute":
             return
         self.say(Started(bot, incarnation))

@@ -115,13 +115,15 @@ async def room(
     limits: Limits = QUICK,
     probe: Callable[[Route], Awaitable[Verdict]] = reachable,
     phones: Path | None = None,
+    spool_max_bytes: int = 8 * 1024 * 1024,
+    driver: str = "simulated",
 ) -> AsyncIterator[Room]:
     """Run a supervisor; at the end it is closed, and must have had no failed task."""
     journal = journal or Journal()
     tasks = Tasks()
     failures: list[TaskFailure] = []
     tasks.failures.listen(failures.append)
-    launch = Launch(data / "run", data / "spool", "simulated", 8 * 1024 * 1024, phones, module)
+    launch = Launch(data / "run", data / "spool", driver, spool_max_bytes, phones, module)
     host = Supervisor(Options(launch, bots_per_worker, start_rate, limits), SystemClock(), tasks, probe_route=probe)
     host.attach(journal)
     await host.start_up()

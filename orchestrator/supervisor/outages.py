@@ -1,0 +1,129 @@
+"""The shell around `incidents.py`: feeds it what sessions tell, runs its probes, tells who waits.
+
+Owns the open incidents of all routes. It must never know a process or a status. Read `incidents.py` for the rules,
+`probe.py` for the probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from orchestrator.clock import Clock
+from orchestrator.errors import REASONS
+from orchestrator.model import new_id
+from orchestrator.ports import Incident
+from orchestrator.supervisor import incidents
+from orchestrator.supervisor.awake import Awake
+from orchestrator.supervisor.incidents import At, Closed, Opened, Outage, Probe, Route, RouteState, Verdict
+from orchestrator.tasks import Tasks
+from sessions import model
+from sessions.model import SessionEvent
+
+_log = structlog.get_logger("supervisor")
+
+_ALIVE = (
+    model.QrOffered, model.ScannedWithoutMultidevice, model.PasskeyRequired, model.PairSucceeded, model.Connected,
+    model.KeepaliveRestored, model.OfflineSync, model.MessageReceived, model.ReceiptReceived, model.StreamError,
+    model.StreamReplaced, model.LoggedOut, model.TemporarilyBanned, model.ConnectFailed, model.ClientOutdated,
+)  # fmt: skip
+"""Only WhatsApp's answer makes these."""
+_FAILED = (model.Disconnected, model.KeepaliveTimeout, model.StartFailed)
+
+
+class Outages:
+    """Implements `ports.Incidents`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        awake: Awake,
+        tasks: Tasks,
+        probe: Callable[[Route], Awaitable[Verdict]],
+        on_closed: Callable[[], None],
+    ) -> None:
+        """Probe routes with `probe`; call `on_closed` before the listeners when an incident is over."""
+        self._clock = clock
+        self._awake = awake
+        self._tasks = tasks
+        self._probe = probe
+        self._on_closed = on_closed
+        self._state = incidents.State()
+        self._listeners: list[Callable[[], None]] = []
+
+    def open(self) -> list[Incident]:
+        found = [_incident(route, route.outage) for route in self._state.routes.values() if route.outage is not None]
+        return sorted(found, key=lambda incident: incident.since)
+
+    def holding(self, proxy: str | None) -> Incident | None:
+        route = self._state.routes.get(proxy)
+        return _incident(route, route.outage) if route is not None and route.outage is not None else None
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    def started(self, bot: str, proxy: Route) -> None:
+        """A session goes this way, or waits for it."""
+        self._step(incidents.BotStarted(bot, proxy))
+
+    def told(self, bot: str, event: SessionEvent) -> None:
+        """A session told something."""
+        if isinstance(event, _ALIVE):
+            # Every message comes by here: one more proof of a bot that is up changes nothing.
+            if not any(route.links.get(bot) == "up" for route in self._state.routes.values()):
+                self._step(incidents.BotAlive(bot))
+        elif isinstance(event, _FAILED):
+            self._step(incidents.BotFailed(bot))
+
+    def failed(self, bot: str) -> None:
+        """A session did not come to a first report in time."""
+        self._step(incidents.BotFailed(bot))
+
+    def gone(self, bot: str, *, asked: bool) -> None:
+        """A session is over, as it should (`asked`) or not."""
+        self._step(incidents.BotGone(bot, asked))
+
+    def tick(self) -> None:
+        """Let time count; about once a second."""
+        self._step(incidents.Tick())
+
+    def _step(self, happened: incidents.Input) -> None:
+        at = At(self._awake.now(), self._clock.wall_ms(), new_id("icd"))
+        self._state, actions = incidents.step(self._state, happened, at)
+        changed = False
+        for action in actions:
+            match action:
+                case Probe(route):
+                    self._tasks.spawn("probe route", self._run_probe(route))
+                case Opened(route, outage):
+                    bots = len(self._state.routes[route].links)
+                    _log.warning("Incident opened", kind="whatsapp_unreachable", cause=outage.cause, bots=bots)
+                    changed = True
+                case Closed(_, outage):
+                    _log.info("Incident closed", kind="whatsapp_unreachable", open_ms=at.wall_ms - outage.since_ms)
+                    self._on_closed()
+                    changed = True
+        if changed:
+            for listener in self._listeners:
+                listener()
+
+    async def _run_probe(self, route: Route) -> None:
+        # A probe that raises is a bug of ours: reported where all are, and no reason to hold anybody's start.
+        verdict: Verdict = "ok"
+        try:
+            verdict = await self._probe(route)
+        finally:
+            self._step(incidents.Probed(route, verdict))
+
+
+def _incident(route: RouteState, outage: Outage) -> Incident:
+    return Incident(
+        id=outage.id,
+        kind="whatsapp_unreachable",
+        since=outage.since_ms,
+        bots=incidents.failing_bots(route),
+        text=REASONS[outage.cause].text,
+        holds_starts=True,
+        cause=outage.cause,
+    )

@@ -1,0 +1,33 @@
+"""Which worker a bot goes to: the fullest one of the pool that has room. Pure.
+
+Owns that choice only. It must never know a process. Read `quarantine.py` for bots that may not share, `workers.py` for
+who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PoolWorker:
+    """One worker that takes bots, as far as placing goes."""
+
+    id: str
+    bots: int
+    """Seats taken or promised."""
+    group: str | None
+    """Only bots of this group sit here (`quarantine.py`); None: those of no group."""
+
+
+def choose(workers: Iterable[PoolWorker], limit: int, group: str | None) -> str | None:
+    """Return the worker to take, or None when a new one is needed.
+
+    The fullest with room, the eldest among equals: few processes, and a worker that empties is left to end.
+    """
+    best: PoolWorker | None = None
+    for worker in workers:
+        if worker.group == group and worker.bots < limit and (best is None or worker.bots > best.bots):
+            best = worker
+    return best.id if best else None
