@@ -23,6 +23,9 @@ DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
 SLACK_BYTES = 8 * 1024 * 1024
 """Room above the limit for what still comes in the second it takes to disconnect, and for outcomes of sends in flight."""
 
+LOW_DISK_BYTES = 16 * 1024 * 1024
+"""Less than this left on the disk counts as a full spool: what the library has in hand by then still needs room."""
+
 _SEGMENT_MAGIC = b"WASPOOL1"
 _SALT_BYTES = 8
 _HEADER_BYTES = len(_SEGMENT_MAGIC) + _SALT_BYTES
@@ -126,8 +129,9 @@ class Spool:
 
     @property
     def full(self) -> bool:
-        """At or over the limit: time to disconnect. `append` still takes `SLACK_BYTES` more before it refuses."""
-        return self.size_bytes >= self._max_bytes
+        """At or over the limit, or the disk nearly full: time to disconnect. `append` still takes `SLACK_BYTES` more, if
+        the disk does."""
+        return self.size_bytes >= self._max_bytes or self._disk_is_low()
 
     def append(self, bot: str, incarnation: str, kind: int, raw: bytes) -> tuple[int, int]:
         """Write one record; when this returns, the record survives the death of the process.
@@ -199,6 +203,13 @@ class Spool:
             self._fd = -1
             if not self._active.highest:
                 self._active.path.unlink(missing_ok=True)
+
+    def _disk_is_low(self) -> bool:
+        try:
+            disk = os.statvfs(self._directory)
+        except OSError:
+            return False  # whether it takes a record is for the next write to say
+        return disk.f_bavail * disk.f_frsize < LOW_DISK_BYTES
 
     def _is_free(self, segment: _Segment) -> bool:
         return all(self._marks.get(incarnation, 0) >= last for incarnation, last in segment.highest.items())

@@ -131,7 +131,7 @@ class Host:
                 del self._held[bot]
                 self.relay.ended(incarnation)
         # The bot's next incarnation may start elsewhere at once: nothing of this one may come after that.
-        while not self.relay.all_queued(incarnation):
+        while not self.relay.all_queued(incarnation):  # noqa: ASYNC110 - other threads queue, and this is rare
             await asyncio.sleep(_BEHIND_S)
         self._push(wire.Stopped(bot, incarnation, clean=clean))
 

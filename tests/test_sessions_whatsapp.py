@@ -16,6 +16,7 @@ import pytest
 from sessions import model, wire
 from sessions.session import SessionSpec
 from sessions.slots import Slots
+from tests.loopback import messages
 from tests.loopback.library import LibraryNotPatchable
 from tests.loopback.phone import Contact, Phone
 from tests.loopback.server import LoopbackServer
@@ -266,8 +267,6 @@ class TestKeeping:
         """A receipt the library can't encode kills its pump: that is said, and the connection is closed at once."""
         await stage.link(worker, phone)
         device = phone.devices[-1]
-        from tests.loopback import messages
-
         messages.receipt_to_device(device, phone.lid_jid, "3EB0", "a-type-nobody-knows")
         await worker.event(model.PumpDied)
         await until(lambda: stage.wa.connections == 0)

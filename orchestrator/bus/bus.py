@@ -43,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True):
     source: Source | None = None
     dedupe: str | None = None
     """Key of what WhatsApp may redeliver (bot, type, chat, sender, message id, receipt kind); None never repeats."""
+    bot: str | None = None
+    """Whose entry it is when it has no event, so that `erase` finds its mark and key; else the event's bot counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,9 @@ class Bus(Protocol):
     features: Features
 
     async def commit(self, entries: Sequence[Entry]) -> list[Outcome]:
-        """Write entries in order, each atomically; return when they are durable.
+        """Write entries in order; return when they are durable. One call is one transaction: all of its entries, or none
+        (a duplicate entry writes its mark and does not undo the others). Several entries of one spooled event are one
+        call with the `source` on the last of them.
 
         Calls are group-committed with others that wait; order within a call, and between calls of one caller that
         awaits each, is kept. `seq` rises by one per event in each user's log. An entry whose source ordinal is at or
@@ -149,7 +153,7 @@ class Bus(Protocol):
         Cancelling the caller does not undo or hide the write.
 
         Raises:
-            Refused: `storage_unavailable`: nothing of this call was written; try again.
+            Refused: `storage_unavailable`: nothing of this call was written; try again. `server_draining` after `close`.
         """
         ...
 

@@ -7,20 +7,27 @@ counters and the log.
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 
+from orchestrator.api.bodies import Bodies
 from orchestrator.auth.local import LocalTokens
 from orchestrator.bus.bus import Bus, Entry, StatePut
 from orchestrator.bus.memory import MemoryBus
 from orchestrator.clock import SystemClock
+from orchestrator.gateway.clerk import ClerkParts
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.ports import GatewaySettings
 from orchestrator.model import Bot, Event, EventName, Position, Principal, new_id, to_json
-from orchestrator.ports import Tokens
+from orchestrator.ports import Fleet, Outbox, Rechecks, Tokens
+from orchestrator.store.database import Database
+from orchestrator.store.idempotency import Idempotency
 from orchestrator.tasks import TaskFailure, Tasks
 
 KEY = b"k" * 32
@@ -79,6 +86,13 @@ class CheckedTokens:
         return self.local.verify(token)
 
 
+class NoBots:
+    """What a gateway asks of a fleet for delivery alone."""
+
+    def __init__(self, fill: Callable[[Bot], Bot]) -> None:
+        self.fill = fill
+
+
 class GatewayServer:
     """One running gateway."""
 
@@ -99,20 +113,32 @@ class GatewayServer:
         tokens: Tokens | None = None,
         fill: Callable[[Bot], Bot] = lambda bot: bot,
         bus: Bus | None = None,
+        fleet: Fleet | None = None,
+        outbox: Outbox | None = None,
+        rechecks: Rechecks | None = None,
     ) -> AsyncIterator[GatewayServer]:
-        """Serve on a free loopback port; drain at the end and assert that no bug surfaced and no rule was broken."""
+        """Serve on a free loopback port; drain at the end and assert that no bug surfaced and no rule was broken.
+
+        Without a `fleet` there are no bots to command: only `fill` is there.
+        """
         clock, tasks, metrics = SystemClock(), Tasks(), Counters()
         failures: list[TaskFailure] = []
         tasks.failures.listen(failures.append)
         log = bus or MemoryBus(clock)
+        directory = tempfile.TemporaryDirectory()
+        database = await Database.open(Path(directory.name) / "keys.db", clock)
+        commands = ClerkParts(
+            fleet or cast(Fleet, NoBots(fill)), outbox or cast(Outbox, None), Idempotency(database), Bodies()
+        )
         gateway = Gateway(
             log,
-            fill,
+            commands,
             tokens or CheckedTokens(),
             clock,
             tasks,
             metrics,
             settings or GatewaySettings(server_version="test"),
+            rechecks,
         )
         app = web.Application()
         gateway.attach(app)
@@ -128,6 +154,8 @@ class GatewayServer:
             await runner.cleanup()
             await tasks.close()
             await log.close()
+            await database.close()
+            directory.cleanup()
         assert failures == []
         assert metrics.most_duplicates == 0
         assert metrics.replacements == 0

@@ -6,11 +6,13 @@ process and nothing else. It must never know what an answer should say. Read `se
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 
@@ -19,6 +21,8 @@ from sessions.simulated_control import PhoneClient
 from tests.support.openapi import Contract
 from tests.support.rest import Rest
 from tests.support.server import Json, Server
+
+T = TypeVar("T")
 
 _users = itertools.count(1)
 
@@ -60,6 +64,18 @@ class Simulated:
         await self.phone(bot).scan()
         await self.until(rest, bot, lambda seen: seen["status"] == "connected")
         return bot
+
+
+async def eventually(true: Callable[[], T | None], what: str, timeout_s: float = 10.0) -> T:
+    """Ask until the answer is true, of something in another process; return it."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                if found := true():
+                    return found
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"waited {timeout_s:g} s in vain for {what}") from None
 
 
 def clean_environment() -> dict[str, str]:

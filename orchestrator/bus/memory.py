@@ -1,0 +1,139 @@
+"""The bus in memory: for tests, simulations and script harnesses. It keeps every promise but durability.
+
+Owns plain dictionaries behind `Bus`; it must never know SQLite. Read `sqlite.py` for the one that survives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from orchestrator.bus.bus import Announced, Committed, Entry, Features, LogState, Outcome, Snapshot
+from orchestrator.bus.plan import Log, Mark, bot_of_key, check_position, decide
+from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain, cut
+from orchestrator.clock import Clock
+from orchestrator.errors import Refused
+from orchestrator.model import Event, Position, new_id
+
+
+class MemoryBus:
+    """A `Bus` without a disk."""
+
+    features = Features(durable=False)
+
+    def __init__(self, clock: Clock) -> None:
+        self._readers = Readers(clock.wall_ms)
+        self._logs: dict[str, Log] = {}
+        self._events: dict[str, list[Item]] = {}
+        self._values: dict[str, dict[str, bytes]] = {}
+        self._marks: dict[str, Mark] = {}
+        self._dedupe: dict[tuple[str, str], str | None] = {}
+        self._closed = False
+
+    async def commit(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """See `Bus.commit`; nothing is durable."""
+        if self._closed:
+            raise Refused("server_draining")
+        for entry in entries:
+            self._log(entry.user)
+        sources = {entry.source.incarnation for entry in entries if entry.source is not None}
+        ordinals = {name: self._marks[name].ordinal for name in sources & self._marks.keys()}
+        plan = decide(entries, self._logs, ordinals, self._dedupe.keys())
+        self._marks |= plan.marks
+        self._dedupe |= plan.dedupe
+        for (user, key), value in plan.values.items():
+            if value is None:
+                self._values.get(user, {}).pop(key, None)
+            else:
+                self._values.setdefault(user, {})[key] = value
+        fresh: dict[str, list[Item]] = {}
+        for user, seq, event in plan.events:
+            fresh.setdefault(user, []).append((seq, event))
+        for user, items in fresh.items():
+            log = self._logs[user]
+            self._events.setdefault(user, []).extend(items)
+            self._logs[user] = Log(log.number, log.epoch, items[-1][0], log.floor)
+            self._readers.push(user, items, items[-1][0])
+        await asyncio.sleep(0)  # let others run, as a commit that goes to a disk does
+        return plan.outcomes
+
+    async def snapshot(self, user: str, prefix: str = "") -> Snapshot:
+        """See `Bus.snapshot`."""
+        values = self._values.get(user, {})
+        return Snapshot(self._log(user).state, {key: values[key] for key in sorted(values) if key.startswith(prefix)})
+
+    async def state(self, user: str) -> LogState:
+        """See `Bus.state`."""
+        return self._log(user).state
+
+    async def read(self, user: str, after: Position, limit: int = 256) -> list[Committed]:
+        """See `Bus.read`."""
+        log = self._log(user)
+        check_position(log.state, after)
+        page = await self._page(user, after.seq, log.head, limit)
+        return chain(page.items, after)
+
+    async def subscribe(self, user: str, after: Position) -> Reader:
+        """See `Bus.subscribe`."""
+        log = self._log(user)
+        check_position(log.state, after)
+        return self._readers.attach(user, after, log.head, partial(self._page, user))
+
+    def announce(self, user: str, key: str, event: Event, expires_at_ms: int) -> None:
+        """See `Bus.announce`."""
+        self._readers.announce(user, Announced(key, event, expires_at_ms))
+
+    def withdraw(self, user: str, key: str) -> None:
+        """See `Bus.withdraw`."""
+        self._readers.withdraw(user, key)
+
+    def announced(self, user: str, key: str) -> Announced | None:
+        """See `Bus.announced`."""
+        return self._readers.announced(user, key)
+
+    async def scan(self, prefix: str) -> AsyncIterator[tuple[str, str, bytes]]:
+        """See `Bus.scan`."""
+        rows = [
+            (user, key, value)
+            for user, values in self._values.items()
+            for key, value in values.items()
+            if key.startswith(prefix)
+        ]
+        for row in sorted(rows):
+            yield row
+
+    async def mark(self, incarnation: str) -> int:
+        """See `Bus.mark`."""
+        mark = self._marks.get(incarnation)
+        return mark.ordinal if mark is not None else 0
+
+    async def erase(self, user: str, bot: str) -> None:
+        """See `Bus.erase`."""
+        self._events[user] = [item for item in self._events.get(user, []) if item[1].bot != bot]
+        values = self._values.get(user, {})
+        for key in [key for key in values if bot_of_key(key) == bot]:
+            del values[key]
+        for kept in [kept for kept, owner in self._dedupe.items() if kept[0] == user and owner == bot]:
+            del self._dedupe[kept]
+        for name in [name for name, mark in self._marks.items() if mark.user == user and mark.bot == bot]:
+            del self._marks[name]
+        self._readers.forget(user, bot)
+
+    async def close(self) -> None:
+        """See `Bus.close`."""
+        self._closed = True
+        self._readers.close()
+
+    def _log(self, user: str) -> Log:
+        log = self._logs.get(user)
+        if log is None:
+            log = self._logs[user] = Log(len(self._logs) + 1, new_id("log", 12), 0)
+        return log
+
+    async def _page(self, user: str, after: int, upto: int, limit: int = PAGE_ITEMS) -> Page:
+        events = self._events.get(user, [])
+        start = bisect.bisect_right(events, after, key=lambda item: item[0])
+        stop = bisect.bisect_right(events, upto, key=lambda item: item[0])
+        return cut(events[start : min(stop, start + limit + 1)], limit, upto)

@@ -1,0 +1,246 @@
+"""The durable bus: group commit into the data directory's SQLite file, live delivery from memory after the commit.
+
+Owns what the logs' heads are and the order commit → cache → readers → callers. The one writing task assigns every
+sequence number, so the cache is never behind the file for longer than the hop back from the thread. It must never know
+sockets, sessions or statuses. Read `plan.py` for the rules, `statements.py` for the SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+from orchestrator.bus.bus import Announced, Committed, Entry, Features, LogState, Outcome, Snapshot
+from orchestrator.bus.group import Call, Erase, Group, fail
+from orchestrator.bus.plan import Log, Plan, check_position
+from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain
+from orchestrator.bus.statements import (
+    erase_bot,
+    load_logs,
+    prune_dedupe,
+    read_mark,
+    read_page,
+    read_snapshot,
+    scan_values,
+    write_batch,
+)
+from orchestrator.clock import Clock
+from orchestrator.errors import Refused
+from orchestrator.model import Event, Position, new_id
+from orchestrator.store.database import Database
+from orchestrator.tasks import Tasks
+
+DEDUPE_KEEP_MS = 30 * 24 * 3600 * 1000
+_CHECKPOINT_ENTRIES = 1000
+"""After so many entries the log is folded into the file by a thread beside the writer, so that no commit stands still
+for it."""
+_PRUNE_EVERY_S = 3600.0
+_PRUNE_STEP = 2000
+
+
+class SqliteBus:
+    """A `Bus` that survives kill -9 and power loss."""
+
+    features = Features(durable=True)
+
+    def __init__(self, database: Database, clock: Clock, tasks: Tasks, logs: dict[str, Log]) -> None:
+        self._database = database
+        self._clock = clock
+        self._tasks = tasks
+        self._logs = logs
+        self._next_log = max((log.number for log in logs.values()), default=0) + 1
+        self._readers = Readers(clock.wall_ms)
+        self._group = Group(self._write, self._erase)
+        self._settled = asyncio.Event()
+        self._pruner: asyncio.Task[None] | None = None
+        self._checkpointer: asyncio.Task[None] | None = None
+        self._unfolded = 0
+        self._committed: Callable[[float], None] | None = None
+
+    @classmethod
+    async def open(
+        cls, database: Database, clock: Clock, tasks: Tasks, committed: Callable[[float], None] | None = None
+    ) -> SqliteBus:
+        """Read the heads and start writing. The database stays its opener's to close, after the bus.
+
+        `committed` is told how long each commit call took, in seconds.
+
+        Raises:
+            Refused: `storage_unavailable`.
+        """
+        bus = cls(database, clock, tasks, await database.read(load_logs))
+        bus._committed = committed
+        bus._group.start(tasks)
+        bus._pruner = tasks.spawn("bus pruner", bus._prune())
+        return bus
+
+    async def commit(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """See `Bus.commit`."""
+        began_s = self._clock.monotonic()
+        outcomes = await self._group.commit(entries)
+        if self._committed is not None:
+            self._committed(self._clock.monotonic() - began_s)
+        return outcomes
+
+    async def snapshot(self, user: str, prefix: str = "") -> Snapshot:
+        """See `Bus.snapshot`."""
+        log = await self._log(user)
+        snapshot = await self._database.read(lambda connection: read_snapshot(connection, log.number, prefix))
+        while self._logs[user].head < snapshot.state.head.seq:
+            # It read what the writer has committed but not told yet: such a position could not be subscribed to.
+            if self._group.ended:
+                raise Refused("server_draining")
+            self._settled.clear()
+            await self._settled.wait()
+        return snapshot
+
+    async def state(self, user: str) -> LogState:
+        """See `Bus.state`."""
+        return (await self._log(user)).state
+
+    async def read(self, user: str, after: Position, limit: int = PAGE_ITEMS) -> list[Committed]:
+        """See `Bus.read`."""
+        log = await self._log(user)
+        check_position(log.state, after)
+        page = await self._page(user, after.seq, log.head, limit)
+        return chain(page.items, after)
+
+    async def subscribe(self, user: str, after: Position) -> Reader:
+        """See `Bus.subscribe`."""
+        log = await self._log(user)
+        check_position(log.state, after)
+        return self._readers.attach(user, after, log.head, partial(self._page, user))
+
+    def announce(self, user: str, key: str, event: Event, expires_at_ms: int) -> None:
+        """See `Bus.announce`."""
+        self._readers.announce(user, Announced(key, event, expires_at_ms))
+
+    def withdraw(self, user: str, key: str) -> None:
+        """See `Bus.withdraw`."""
+        self._readers.withdraw(user, key)
+
+    def announced(self, user: str, key: str) -> Announced | None:
+        """See `Bus.announced`."""
+        return self._readers.announced(user, key)
+
+    async def scan(self, prefix: str) -> AsyncIterator[tuple[str, str, bytes]]:
+        """See `Bus.scan`."""
+        after = ("", -1)
+        while True:
+            rows = await self._database.read(partial(scan_values, prefix=prefix, after=after, limit=PAGE_ITEMS))
+            for key, log, user, value in rows:
+                after = (key, log)
+                yield user, key, value
+            if len(rows) < PAGE_ITEMS:
+                return
+
+    async def mark(self, incarnation: str) -> int:
+        """See `Bus.mark`."""
+        return await self._database.read(lambda connection: read_mark(connection, incarnation))
+
+    async def erase(self, user: str, bot: str) -> None:
+        """See `Bus.erase`."""
+        await self._group.erase(user, bot)
+
+    async def close(self) -> None:
+        """See `Bus.close`."""
+        if self._pruner is not None:
+            self._pruner.cancel()
+            await asyncio.wait([self._pruner])
+        await self._group.close()
+        if self._checkpointer is not None:
+            await asyncio.wait([self._checkpointer])
+        self._readers.close()
+        self._settled.set()
+
+    # --- carried out by the writing task, one at a time -------------------------------------------------------
+
+    async def _write(self, calls: list[Call]) -> None:
+        """Commit a group. A call that cannot be written at all (a bug in its values) does not take others with it."""
+        try:
+            plan = await self._commit_all(calls)
+        except Refused as refused:
+            for call in calls:
+                fail(call, refused)
+        except Exception as error:
+            if len(calls) == 1:
+                fail(calls[0], error)
+                return
+            for call in calls:
+                await self._write([call])
+        else:
+            self._tell(plan)
+            outcomes = iter(plan.outcomes)
+            for call in calls:
+                mine = list(islice(outcomes, len(call.entries)))
+                if not call.done.done():
+                    call.done.set_result(mine)
+            self._fold_log(len(plan.outcomes))
+
+    async def _commit_all(self, calls: list[Call]) -> Plan:
+        entries = [entry for call in calls for entry in call.entries]
+        users = {entry.user for entry in entries} | {call.user for call in calls if call.user is not None}
+        created: dict[str, Log] = {}
+        for user in users - self._logs.keys():
+            created[user] = Log(self._next_log + len(created), new_id("log", 12), 0)
+        if not entries and not created:
+            return Plan()
+        logs = created | {user: self._logs[user] for user in users - created.keys()}
+        now_ms = self._clock.wall_ms()
+        plan = await self._database.write(lambda connection: write_batch(connection, entries, logs, created, now_ms))
+        self._logs.update(created)
+        self._next_log += len(created)
+        return plan
+
+    def _tell(self, plan: Plan) -> None:
+        """Move the heads, then hand the new events to the readers that are there."""
+        fresh: dict[str, list[Item]] = {}
+        for user, seq, event in plan.events:
+            fresh.setdefault(user, []).append((seq, event))
+        for user, head in plan.heads.items():
+            self._logs[user] = replace(self._logs[user], head=head)
+        for user, items in fresh.items():
+            self._readers.push(user, items, items[-1][0])
+        self._settled.set()
+
+    def _fold_log(self, entries: int) -> None:
+        self._unfolded += entries
+        if self._unfolded >= _CHECKPOINT_ENTRIES and (self._checkpointer is None or self._checkpointer.done()):
+            self._unfolded = 0
+            self._checkpointer = self._tasks.spawn("bus checkpoint", self._database.checkpoint())
+
+    async def _erase(self, job: Erase) -> None:
+        log = self._logs.get(job.user)
+        if log is not None:
+            await self._database.write(lambda connection: erase_bot(connection, log.number, job.bot))
+        self._readers.forget(job.user, job.bot)
+        if not job.done.done():
+            job.done.set_result(None)
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    async def _log(self, user: str) -> Log:
+        """Return where the user's log stands, making one for a user nobody wrote for yet."""
+        if user not in self._logs:
+            await self._group.commit((), user)
+        return self._logs[user]
+
+    async def _page(self, user: str, after: int, upto: int, limit: int = PAGE_ITEMS) -> Page:
+        log = self._logs[user]
+        check_position(log.state, Position(log.epoch, after))
+        return await self._database.read(lambda connection: read_page(connection, user, log.number, after, upto, limit))
+
+    async def _prune(self) -> None:
+        """Let dedupe keys go after 30 days, in small steps between the groups, at start and hourly."""
+        while True:
+            before_ms = self._clock.wall_ms() - DEDUPE_KEEP_MS
+            try:
+                removed = _PRUNE_STEP
+                while removed:
+                    removed = await self._database.write(partial(prune_dedupe, before_ms=before_ms, limit=_PRUNE_STEP))
+            except Refused:
+                pass  # the disk's trouble is reported where it loses something; the next hour tries again
+            await asyncio.sleep(_PRUNE_EVERY_S)

@@ -1,0 +1,1 @@
+"""Crash tests: processes that are killed at random moments."""

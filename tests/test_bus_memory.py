@@ -1,0 +1,43 @@
+"""The bus in memory passes the bus contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from orchestrator.bus.memory import MemoryBus
+from orchestrator.clock import ManualClock
+from tests.contracts.bus_reading import ReadContract
+from tests.contracts.bus_suite import CommitContract
+
+
+class MemoryBench:
+    """A bus that is gone when it is closed."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.bus = MemoryBus(self.clock)
+
+    async def reopen(self) -> MemoryBus:
+        raise AssertionError("a bus that is not durable is never reopened")
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[MemoryBench]:
+    made = MemoryBench()
+    yield made
+    await made.bus.close()
+
+
+class TestCommit(CommitContract):
+    """Writing."""
+
+
+class TestRead(ReadContract):
+    """Reading."""
+
+
+async def test_it_says_that_it_is_not_durable(bench: MemoryBench) -> None:
+    """The bus in memory declares that nothing survives."""
+    assert not bench.bus.features.durable
