@@ -6,6 +6,7 @@ field on the wire.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -47,6 +48,17 @@ def _masked(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[s
     return line
 
 
+class _Stderr:
+    """Where lines go. A full disk or a closed terminal costs lines, and never reaches the code that logs."""
+
+    def msg(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def set_up(form: str = "auto", level: str = "info") -> None:
     """Configure logs for this process; `auto` is console at a terminal, else JSON. Writes to stderr."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
@@ -60,7 +72,7 @@ def set_up(form: str = "auto", level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=False,
     )
     # Libraries that log payloads (socket.io, aiohttp's access log) stay silent; their warnings come through masked.

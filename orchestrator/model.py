@@ -143,6 +143,15 @@ class Principal(msgspec.Struct, frozen=True):
     operator: bool
     expires_at_ms: int | None
     """When the proof ends; None never (session cookies are checked by their own store)."""
+    name: str | None = None
+    """The user as their issuer writes it, when that differs from `user`; clients may send either as `userId`."""
+    account: str | None = None
+    """Whom the issuer can be asked about as long as this is used; None when there is nobody to ask."""
+    issued_at_ms: int | None = None
+
+    def answers_to(self, user_id: str) -> bool:
+        """Tell whether a `userId` that came with the proof names this user."""
+        return user_id in {self.user, self.name}
 
 
 def to_json(value: object) -> bytes:

@@ -5,13 +5,14 @@ Owns interfaces and the records that cross them. No I/O, no decisions.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
 
-from orchestrator.model import Bot, Position, Principal, SendJob
+from orchestrator.errors import Refused
+from orchestrator.model import Bot, EventName, Position, Principal, SendJob, SendState, Status
 from sessions.model import Outgoing, SendOutcome
 from sessions.session import SessionSpec
 from sessions.wire import EventFrame
@@ -52,7 +53,8 @@ class HostListener(Protocol):
     """The fleet, as the supervisor room sees it."""
 
     def on_host_event(self, bot: str, event: HostEvent) -> None:
-        """Take one event for a bot's mailbox. Called on the loop; must not wait; unknown bots are ignored."""
+        """Take one event for a bot's mailbox. Called on the loop; must not wait. What a bot that is erased
+        left behind is committed unread."""
         ...
 
 
@@ -63,7 +65,9 @@ Placement = Literal["linking", "own", "pool"]
 class StartRefused(Exception):
     """The session could not be handed to a worker. `cause` is a reason code, or `draining`."""
 
-    def __init__(self, cause: Literal["worker_crashed", "storage_unavailable", "draining", "superseded"]) -> None:
+    def __init__(
+        self, cause: Literal["worker_crashed", "storage_unavailable", "held_by_incident", "draining", "superseded"]
+    ) -> None:
         self.cause = cause
         super().__init__(cause)
 
@@ -73,7 +77,7 @@ class CallFailed(Exception):
 
 
 class Host(Protocol):
-    """Where sessions run: worker processes, their locks and spools. Implemented by `supervisor/workers.py`.
+    """Where sessions run: worker processes, their locks and spools. Implemented by `supervisor/supervisor.py`.
 
     At most one process ever holds a bot. Calls for different bots run side by side; for one bot the mailbox makes one
     at a time (except `send`).
@@ -81,6 +85,8 @@ class Host(Protocol):
 
     async def start(self, spec: SessionSpec, placement: Placement) -> None:
         """Lock the bot, drain what a dead worker left of it, hand it to a worker; return when that took it up.
+
+        A worker that dies while it takes the session up is told as `SessionGone`, before this returns.
 
         Raises:
             StartRefused: it did not come to run, and no `SessionGone` will follow.
@@ -111,7 +117,77 @@ class Host(Protocol):
         ...
 
     def placement(self, bot: str) -> Placement | None:
-        """Where the bot runs now; None when it does not."""
+        """Where the bot runs now; None when it does not. One kept apart after a crash is still in the `pool` it asked for."""
+        ...
+
+
+# --- fleet → metrics -----------------------------------------------------------------------------------------
+
+
+class FleetMetrics(Protocol):
+    """Counters and gauges of the bots' room. Called on the loop; must not wait and not raise. Implemented by
+    `metrics.py`; label values are names of closed lists, never ids or texts of others."""
+
+    def bot_moved(self, before: Status | None, after: Status | None) -> None:
+        """One bot changed status (None: it did not exist, or is gone): `bots{status}`."""
+        ...
+
+    def event(self, name: EventName, kind: str) -> None:
+        """One event was committed or announced: `events_total{event,type}`."""
+        ...
+
+    def suppressed(self, kind: str) -> None:
+        """Something was counted instead of told (a redelivery, a note without content): `events_suppressed_total{type}`."""
+        ...
+
+    def session_crashed(self) -> None:
+        """A session ended without being asked to: `session_crashes_total`."""
+        ...
+
+    def stream_error(self, code: str, expected: bool) -> None:
+        """WhatsApp reported a stream error: `stream_errors_total{code,expected}`."""
+        ...
+
+    def job_moved(self, before: SendState | None, after: SendState | None) -> None:
+        """One send changed state (None: it did not exist, or is no longer kept): `outbox_jobs{state}`."""
+        ...
+
+    def pool_move(self, gap_s: float) -> None:
+        """A bot moved to the pool; it was not connected for `gap_s` seconds."""
+        ...
+
+
+# --- incidents → whoever waits for them ----------------------------------------------------------------------
+
+
+class Incident(msgspec.Struct, frozen=True, rename="camel"):
+    """What hits many bots at once, told once."""
+
+    id: str
+    kind: Literal["whatsapp_unreachable"]
+    since: int
+    bots: int
+    """How many bots it hits."""
+    text: str
+    holds_starts: bool
+    cause: str
+    """The reason code its bots show: `whatsapp_unreachable`, `dns_failed`, `tls_failed` or `proxy_failed`."""
+
+
+class Incidents(Protocol):
+    """The incidents that are open. Implemented by the supervisor room, which alone opens and closes them."""
+
+    def open(self) -> list[Incident]:
+        """Return what is open now, oldest first."""
+        ...
+
+    def holding(self, proxy: str | None) -> Incident | None:
+        """Return the open incident of the route a session with this proxy takes (None: the one without a proxy). While
+        there is one, `Host.start` refuses `held_by_incident`, and watchdogs and budgets of its bots stand still."""
+        ...
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the loop after an incident opened or closed; it must not wait or raise."""
         ...
 
 
@@ -125,6 +201,8 @@ class NewBot(msgspec.Struct, frozen=True, rename="camel"):
     device_name: str | None = None
     proxy: str | None = None
     start: bool = True
+    id: str | None = None
+    """Makes it idempotent across crashes: the user's bot of that id that exists is returned (and started) instead."""
 
 
 class BotPatch(msgspec.Struct, frozen=True, rename="camel"):
@@ -214,8 +292,11 @@ class Fleet(Protocol):
 class Outbox(Protocol):
     """Durable sends. Implemented by `bots/outbox.py`."""
 
-    async def submit(self, user: str, bot_id: str, outgoing: Outgoing) -> SendJob:
-        """Queue one send, durably. Refuses `not_found`, `not_linked`."""
+    async def submit(self, user: str, bot_id: str, outgoing: Outgoing, job_id: str | None = None) -> SendJob:
+        """Queue one send, durably. Refuses `not_found`, `not_linked`, `invalid_field`.
+
+        `job_id` makes it idempotent across crashes: a job of that id that exists is returned as it is.
+        """
         ...
 
     async def job(self, user: str, bot_id: str, job_id: str) -> SendJob:
@@ -235,4 +316,71 @@ class Tokens(Protocol):
         ...
 
 
-Close = Callable[[], Awaitable[None]]
+class Bodies(Protocol):
+    """What callers send with an action, read the same for REST and the socket. Every method refuses `invalid_field`,
+    naming the field and the remedy; `raw` is plain JSON data. Implemented in `api/`."""
+
+    def message(self, raw: object) -> Outgoing:
+        """Read the body of `POST …/messages`."""
+        ...
+
+    def link(self, raw: object) -> LinkRequest:
+        """Read the body of `POST …/link`."""
+        ...
+
+    def phone(self, raw: object) -> str:
+        """Read the body of `POST …/pairing-code`; return digits."""
+        ...
+
+
+class Rechecks(Protocol):
+    """Whether what was proved at connect still holds. The gateway asks for every live socket every 5 minutes; `principal`
+    is what `verify` made of the socket's latest token. Optional: an AUTH whose tokens cannot be revoked needs none.
+    Implemented in `auth/`."""
+
+    async def still_valid(self, principal: Principal, token: str) -> Refused | None:
+        """Return None when the user may stay, else why not. Never raises for an expected refusal.
+
+        `token` is the one last verified for this socket (a secret) and may have ended since: its end alone is no reason,
+        the gateway knows it. `revoked`, `unauthorized`: the user's access was withdrawn (signed out everywhere,
+        disabled, deleted) and the socket is closed `revoked`. `auth_unavailable`: nobody could be asked; the socket
+        stays and is asked about again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A page session: the cookie's value (a secret) and whose it is."""
+
+    cookie: str
+    principal: Principal
+    expires_at_ms: int
+
+
+class SignIn(Protocol):
+    """One-time codes and cookie sessions of the bundled page. Implemented in `auth/`."""
+
+    def user_id(self, named: str) -> str:
+        """Return the id of the user an operator names, also as their issuer writes it. Refuses `invalid_field`."""
+        ...
+
+    def code(self, user: str, *, operator: bool) -> tuple[str, int]:
+        """Return a one-time code (a secret) and when it ends, in ms: one use, 5 minutes."""
+        ...
+
+    async def swap(self, code: str) -> SignedIn:
+        """Use a code up. Refuses `unauthorized`."""
+        ...
+
+    async def cookie(self, value: str) -> Principal:
+        """Return whose cookie this is. Refuses `unauthorized`, `token_expired`."""
+        ...
+
+    async def sign_out(self, value: str) -> None:
+        """End the session for good; unknown values are fine."""
+        ...
+
+    def fresh_token(self, principal: Principal) -> tuple[str, int]:
+        """Return a token of 10 minutes for the signed-in page, and when it ends, in ms."""
+        ...

@@ -18,7 +18,10 @@ from urllib.parse import urlsplit
 
 PREFIX = "ORCHESTRATOR_"
 
-Auth = Literal["local"]
+FIREBASE_EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
+"""While this variable is set, firebase-admin checks no signature."""
+
+Auth = Literal["local", "firebase", "jwt"]
 Driver = Literal["whatsapp", "simulated"]
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -33,6 +36,16 @@ class Settings:
     """0 picks a free one; the address is in the first log line."""
     data_dir: Path = Path("data")
     auth: Auth = "local"
+    firebase_project_id: str | None = None
+    firebase_credentials: Path | None = None
+    """A service account's key file, for asking whether accounts were revoked or disabled."""
+    firebase_user_claim: str = "uid"
+    jwt_jwks_url: str | None = None
+    """None: `/.well-known/jwks.json` at the issuer, where Clerk and Auth0 have it."""
+    jwt_issuer: str | None = None
+    jwt_audience: tuple[str, ...] = ()
+    jwt_authorized_parties: tuple[str, ...] = ()
+    jwt_user_claim: str = "sub"
     tls_in_front: bool = False
     insecure: bool = False
     cors_origins: tuple[str, ...] = ()
@@ -54,6 +67,11 @@ class Settings:
     def loopback(self) -> bool:
         """Whether HOST is an address of this machine only."""
         return is_loopback(self.host)
+
+    @property
+    def jwks_url(self) -> str:
+        """Where the keys of `jwt_issuer` are."""
+        return self.jwt_jwks_url or f"{(self.jwt_issuer or '').rstrip('/')}/.well-known/jwks.json"
 
 
 class WrongSettings(Exception):
@@ -108,7 +126,8 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], config: 
         except ValueError as error:
             lines.append(f"{source}: {error}")
     settings = Settings(**values)
-    lines += _check(settings, {name: source for name, (source, _) in raw.items()})
+    sources = {name: source for name, (source, _) in raw.items()}
+    lines += _check(settings, sources) + _check_auth(settings, sources, environment)
     if lines:
         raise WrongSettings(lines)
     return settings
@@ -137,7 +156,7 @@ def _convert(hint: Any, given: object) -> object:
         return _boolean(given)
     if hint is int:
         return _number(given)
-    if hint is Path:
+    if hint in {Path, Path | None}:
         return Path(_text(given)).expanduser()
     if get_origin(hint) is tuple:
         parts = given if isinstance(given, list | tuple) else re.split(r"[,\s]+", _text(given))
@@ -203,6 +222,39 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> list[str]:
         if not re.fullmatch(r"https?://[^/\s]+", origin)
     ]
     return lines
+
+
+def _check_auth(settings: Settings, sources: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
+    lines = []
+    if settings.auth == "firebase":
+        if settings.firebase_project_id is None:
+            lines.append("FIREBASE_PROJECT_ID: AUTH=firebase needs the id of the project")
+        if environment.get(FIREBASE_EMULATOR):
+            lines.append(f"{FIREBASE_EMULATOR}: unset it; while it is set, firebase-admin accepts unsigned tokens")
+    if settings.auth == "jwt":
+        if settings.jwt_issuer is None:
+            lines.append("JWT_ISSUER: AUTH=jwt needs the issuer, exactly as `iss` in its tokens")
+        elif not is_https_or_loopback(settings.jwks_url):
+            at = sources.get("jwt_jwks_url", "JWT_JWKS_URL")
+            lines.append(f"{at}: the address of the keys begins with https:// (http:// for a loopback address only)")
+        if not settings.jwt_audience and not settings.jwt_authorized_parties:
+            lines.append(
+                "JWT_AUDIENCE: AUTH=jwt needs the audience of your tokens (Auth0), JWT_AUTHORIZED_PARTIES (Clerk), or both;"
+                " else tokens for other applications of the issuer would do"
+            )
+    return lines
+
+
+def is_https_or_loopback(url: str) -> bool:
+    """Tell whether nobody between us and this address can change what it says."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for what is no port
+        return bool(parts.hostname) and (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        )
+    except ValueError:
+        return False
 
 
 _RANGES = (

@@ -64,7 +64,7 @@ class Failures:
             f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)[-12:]
         ]
-        _log.error("Task failed", task=task, error=failure.kind, fingerprint=digest, where=where, stack=stack)
+        _log.error("Task failed", task=task, error=failure.kind, fingerprint=digest, where=where, trace=stack)
         for listener in self._listeners:
             listener(failure)
 

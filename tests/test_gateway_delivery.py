@@ -296,5 +296,5 @@ def test_settings_defaults_are_the_contracts() -> None:
     assert settings.outgoing_max_bytes == 1024 * 1024
     assert (settings.refused_linger_s, settings.silent_linger_s) == (1.0, 10.0)
     assert (settings.socket_max_age_s, settings.token_grace_s) == (43200.0, 60.0)
-    assert (settings.requests, settings.requests_window_s) == (30, 10.0)
+    assert (settings.requests, settings.rate_window_s) == (30, 10.0)
     assert (settings.admission.connects, settings.admission.takeovers, settings.admission.window_s) == (20, 3, 60.0)

@@ -1,7 +1,7 @@
 """Local tokens: HS256, signed with a key that stays in the data directory; the operator's token file.
 
-Owns the key file, signing and checking. It must never know HTTP or a socket. The only file that imports PyJWT. Read
-`principal.py` next.
+Owns the key file, signing and checking. It must never know HTTP or a socket. These tokens are good under every AUTH, and
+only they can make an operator. Read `principal.py` next.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from pathlib import Path
 
 import jwt
 
+from orchestrator.auth import names
+from orchestrator.auth.issuer import header
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import Refused
 from orchestrator.model import Principal
 
-OPERATOR = "local"
+OPERATOR = names.OPERATOR
 """The user made at first start; an operator."""
 KEY_FILE = "token.key"
 TOKEN_FILE = "token"  # noqa: S105  # a file's name
@@ -26,9 +28,10 @@ TOKEN_FILE_TTL_S = 365 * 86400
 and break long-running servers' command line."""
 
 _ISSUER = "orchestrator"
+_ALGORITHM = "HS256"
+"""Nobody else's tokens may have it: a head that says so belongs to us, and is checked with our key alone."""
 _KEY_BYTES = 32
 _TOKEN_MAX_CHARS = 8192
-_USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TTL = re.compile(r"([0-9]{1,9})([smhd]?)")
 _TTL_MAX_S = 10 * 365 * 86400
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -39,7 +42,7 @@ def sign(key: bytes, user: str, ttl_s: int, *, operator: bool, now_ms: int) -> t
     issued_s = now_ms // 1000
     ends_s = issued_s + ttl_s
     claims = {"iss": _ISSUER, "sub": user, "op": operator, "iat": issued_s, "exp": ends_s}
-    return jwt.encode(claims, key, algorithm="HS256"), ends_s * 1000
+    return jwt.encode(claims, key, algorithm=_ALGORITHM), ends_s * 1000
 
 
 def check(key: bytes, token: str, now_ms: int) -> Principal:
@@ -54,7 +57,7 @@ def check(key: bytes, token: str, now_ms: int) -> Principal:
         claims = jwt.decode(
             token,
             key,
-            algorithms=["HS256"],
+            algorithms=[_ALGORITHM],
             issuer=_ISSUER,
             # Times are compared below with the clock handed in.
             options={"require": ["exp", "sub", "iss"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
@@ -62,11 +65,19 @@ def check(key: bytes, token: str, now_ms: int) -> Principal:
     except (jwt.PyJWTError, ValueError, TypeError):
         raise Refused("unauthorized") from None
     user, ends_s, operator = claims["sub"], claims["exp"], claims.get("op", False)
-    if not (isinstance(user, str) and _USER.fullmatch(user) and isinstance(ends_s, int) and isinstance(operator, bool)):
+    if not (
+        isinstance(user, str) and names.is_user_id(user) and isinstance(ends_s, int) and isinstance(operator, bool)
+    ):
         raise Refused("unauthorized")
     if now_ms >= ends_s * 1000:
         raise Refused("token_expired")
     return Principal(user, operator, ends_s * 1000)
+
+
+def is_ours(token: str) -> bool:
+    """Tell whether a token is for `check`; nothing of it is proved."""
+    head = header(token)
+    return head is not None and head.alg == _ALGORITHM
 
 
 class LocalTokens:
@@ -136,7 +147,7 @@ def issue(data_dir: Path, user: str, ttl_s: int, *, operator: bool) -> str:
     Raises:
         ValueError: no key, or a wrong user id; its text says what to do.
     """
-    if not _USER.fullmatch(user):
+    if not names.is_user_id(user):
         raise ValueError("--user: 1 to 64 letters, digits, _ or -")
     return LocalTokens(read_key(data_dir), SystemClock()).issue(user, ttl_s, operator=operator)[0]
 

@@ -1,7 +1,8 @@
 """Who is calling: every token, one-time code and page session of every AUTH ends here as a `Principal`.
 
 Owns one-time codes (in memory) and page sessions (by hash, in the store). It must never know HTTP, cookies' attributes
-or a socket. `local.py` signs and checks; `orchestrator/store/sessions.py` keeps.
+or a socket. `local.py` signs and checks; `issuer.py` is who else says who people are (`firebase.py`, `jwt.py`);
+`orchestrator/store/sessions.py` keeps.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.auth import local
+from orchestrator.auth import local, names
+from orchestrator.auth.issuer import Issuer
 from orchestrator.auth.local import LocalTokens
 from orchestrator.clock import Clock
-from orchestrator.errors import Refused
+from orchestrator.errors import Refused, invalid
 from orchestrator.model import Principal
 from orchestrator.ports import SignedIn
 from orchestrator.store.sessions import Sessions, Users
@@ -35,17 +37,33 @@ class _Code:
 
 
 class Identity:
-    """The `Tokens` and the `SignIn` of one server."""
+    """The `Tokens`, the `Rechecks` and the `SignIn` of one server."""
 
-    def __init__(self, tokens: LocalTokens, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, tokens: LocalTokens, sessions: Sessions, clock: Clock, issuer: Issuer | None = None) -> None:
         self._tokens = tokens
+        self._issuer = issuer
         self._sessions = sessions
         self._clock = clock
         self._codes: dict[bytes, _Code] = {}
 
     async def verify(self, token: str) -> Principal:
-        """See `Tokens.verify`."""
-        return self._tokens.verify(token)
+        """See `Tokens.verify`. Our own tokens are good under every AUTH: the command line and the page use them."""
+        if self._issuer is None or local.is_ours(token):
+            return self._tokens.verify(token)
+        return await self._issuer.verify(token)
+
+    async def still_valid(self, principal: Principal, _: str) -> Refused | None:
+        """See `Rechecks.still_valid`. Our own tokens cannot be revoked."""
+        if self._issuer is None or principal.account is None:
+            return None
+        return await self._issuer.still_valid(principal)
+
+    def user_id(self, named: str) -> str:
+        """See `SignIn.user_id`."""
+        user = names.meant(named) if self._issuer is not None or names.is_user_id(named) else None
+        if user is None:
+            raise invalid("userId", "userId: give 1 to 64 letters, digits, _ or -")
+        return user
 
     def code(self, user: str, *, operator: bool) -> tuple[str, int]:
         """See `SignIn.code`. The oldest of very many unused codes give way."""
@@ -87,8 +105,26 @@ class Identity:
         return self._tokens.issue(principal.user, PAGE_TOKEN_TTL_S, operator=principal.operator)
 
 
-async def open_local(data_dir: Path, users: Users, sessions: Sessions, clock: Clock) -> Identity:
-    """Prepare AUTH=local: the key, the operator `local`, a fresh token file.
+class AtConnect:
+    """The `Tokens` of sockets: the issuer is asked anew whether the user may still come in. A request may be answered
+    from what was heard minutes ago; a socket lives for hours."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    async def verify(self, token: str) -> Principal:
+        """See `Tokens.verify`."""
+        who = await self._identity.verify(token)
+        refused = await self._identity.still_valid(who, token)
+        if refused is not None:
+            raise refused
+        return who
+
+
+async def open_local(
+    data_dir: Path, users: Users, sessions: Sessions, clock: Clock, issuer: Issuer | None = None
+) -> Identity:
+    """Prepare what every AUTH has: the key, the operator `local`, a fresh token file. AUTH=local has no `issuer`.
 
     Raises:
         ValueError: the key file is damaged; its text says what to do.
@@ -98,7 +134,7 @@ async def open_local(data_dir: Path, users: Users, sessions: Sessions, clock: Cl
     tokens = LocalTokens(local.open_key(data_dir), clock)
     await users.ensure(local.OPERATOR, operator=True)
     local.write_token_file(data_dir, tokens)
-    return Identity(tokens, sessions, clock)
+    return Identity(tokens, sessions, clock, issuer)
 
 
 def _hash(secret: str) -> bytes:

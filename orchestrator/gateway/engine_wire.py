@@ -8,6 +8,7 @@ the objects in. It must never know users or frames.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,10 @@ _CLOSE, _PING, _MESSAGE = 1, 2, 4
 """Packet types of Engine.IO protocol 4."""
 _FULL_LOOK_S = 0.05
 """How often a full transport is looked at: it tells nobody when it has drained."""
+KERNEL_BYTES = 128 * 1024
+"""Send buffer asked for of the kernel, which takes twice that at most; left alone it grows to 4 MiB (Linux)."""
+_AWAY_S = 1.0
+"""Time between two looks that counts against nobody."""
 
 
 class EngineWire:
@@ -48,10 +53,13 @@ class EngineWire:
         self._receive: Callable[[Any], Awaitable[None]] = self._socket.receive
         self._socket.receive = self._on_packet
         self._clock = clock
-        self._transport = transport
+        self._transport = _bounded(transport)
         self._packet = packet
         self._decode = decode
         self._queued = 0
+        self._polled = 0
+        self._polling = False
+        self._poll: asyncio.Transport | None = None
         self._stirred = asyncio.Event()
         self.received_at = clock.monotonic()
         self.on_violation: Callable[[str], None] = lambda _: None
@@ -68,13 +76,13 @@ class EngineWire:
         in_transport = 0
         if transport is not None and self._socket.upgraded and not transport.is_closing():
             in_transport = transport.get_write_buffer_size()
-        return self._queued + in_transport
+        return self._queued + self._polled + in_transport
 
     def touched(self, transport: asyncio.Transport | None) -> None:
         """A request of this connection arrived; an upgrade brings its transport along."""
         self._heard()
         if transport is not None:
-            self._transport = transport
+            self._transport = _bounded(transport)
 
     def queued(self, size: int) -> None:
         """A packet was handed over."""
@@ -83,6 +91,21 @@ class EngineWire:
     def taken(self, size: int) -> None:
         """A packet goes to the transport now."""
         self._queued -= size
+        if self._polling and not self._socket.upgraded:
+            self._polled += size
+        self._stirred.set()
+
+    def poll_begins(self, transport: asyncio.Transport | None) -> bool:
+        """A poll arrived on this transport; False when another one is still being answered."""
+        if self._polling:
+            return False
+        self._polling, self._poll = True, _bounded(transport)
+        return True
+
+    def poll_ended(self) -> None:
+        """The answer of the poll has been written, or will never be."""
+        self._polling, self._poll = False, None
+        self._polled = 0
         self._stirred.set()
 
     async def ping(self) -> None:
@@ -97,12 +120,16 @@ class EngineWire:
             return
 
     async def room(self, size: int, max_bytes: int, timeout_s: float) -> bool:
-        deadline = self._clock.monotonic() + timeout_s
+        looked, left_s = self._clock.monotonic(), timeout_s
         while not self.ended:
-            waiting = self.outgoing_bytes
-            if waiting == 0 or waiting + size <= max_bytes:
+            waiting, most = self.outgoing_bytes, max_bytes if self._socket.upgraded else max_bytes // 2
+            if waiting == 0 or waiting + size <= most:
                 return True
-            if self._clock.monotonic() >= deadline:
+            now = self._clock.monotonic()
+            if now - looked < _AWAY_S:  # else this process itself did not run
+                left_s -= now - looked
+            looked = now
+            if left_s <= 0:
                 return False
             await self.stirred(_FULL_LOOK_S)
         return False
@@ -130,6 +157,8 @@ class EngineWire:
             return
         if self._transport is not None and self._socket.upgraded:
             self._transport.abort()
+        if self._poll is not None and self._polled:
+            self._poll.abort()
         await self._socket.close(wait=False, abort=True)
         self._socket.queue.put_nowait(None)  # ends a poll or a writer that waits
 
@@ -145,3 +174,11 @@ class EngineWire:
                 self.on_violation(wrong)
                 return
         await self._receive(packet)
+
+
+def _bounded(transport: asyncio.Transport | None) -> asyncio.Transport | None:
+    """Bound what the kernel buffers for a client."""
+    connection = transport.get_extra_info("socket") if transport is not None else None
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+    return transport

@@ -23,17 +23,21 @@ from aiohttp import web
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.errors import Refused
+from orchestrator.gateway.clerk import Clerk, ClerkParts
+from orchestrator.gateway.command import rejected
 from orchestrator.gateway.engine_wire import EngineWire
 from orchestrator.gateway.live import LiveSockets
 from orchestrator.gateway.origins import is_allowed
 from orchestrator.gateway.ports import GatewayMetrics, GatewaySettings
 from orchestrator.gateway.protocol import MESSAGE_MAX_BYTES, refusal
 from orchestrator.gateway.pump import PumpParts
-from orchestrator.model import Bot, EventName
-from orchestrator.ports import Tokens
+from orchestrator.model import EventName
+from orchestrator.ports import Rechecks, Tokens
 from orchestrator.tasks import Tasks
 
 _SPACE = "/"
+_POLL_WRITE_S = 45.0
+"""Longest time given to one answer of a poll: what a client gets to answer a ping, too."""
 _WIRE = web.RequestKey("wire", EngineWire)
 """Where a request that opens a connection keeps its wire."""
 
@@ -55,14 +59,13 @@ class _Finished(bytes):
 
 
 class _SocketPacket(socketio.packet.Packet):  # type: ignore[misc]  # the library has no types
-    """A Socket.IO packet without binary attachments that puts finished JSON in place as it is."""
+    """A Socket.IO packet without binary attachments that puts the finished JSON of an acknowledgement in place."""
 
     uses_binary_events = False
 
     def encode(self) -> str:
-        if self.packet_type == socketio.packet.EVENT and isinstance(self.data[-1], _Finished):
-            name, frame = self.data
-            return f'2["{name}",{frame.decode()}]'
+        if self.packet_type == socketio.packet.ACK and self.data and isinstance(self.data[0], _Finished):
+            return f"3{self.id}[{self.data[0].decode()}]"
         return str(super().encode())
 
 
@@ -71,19 +74,22 @@ def _socket_data(text: str) -> Any:
 
 
 class _EnginePacket(engineio.packet.Packet):  # type: ignore[misc]  # the library has no types
-    """An Engine.IO message that tells its wire when the transport takes it."""
+    """An Engine.IO message that tells its wire when the transport takes it.
 
-    def __init__(self, text: str, wire: EngineWire) -> None:
-        super().__init__(engineio.packet.MESSAGE, text)
-        self._wire: EngineWire | None = wire
-        self._size = len(text)
-        wire.queued(self._size)
+    Until then it holds bytes, as many as it says: text with one wide character takes four times as much in memory. The
+    transport takes it once, and nothing of it is kept after that.
+    """
+
+    def __init__(self, payload: bytes, wire: EngineWire) -> None:
+        super().__init__(engineio.packet.MESSAGE)
+        self._payload = payload
+        self._wire = wire
+        wire.queued(len(payload))
 
     def encode(self, b64: bool = False) -> Any:
-        if self._wire is not None:
-            self._wire.taken(self._size)
-            self._wire = None
-        return super().encode(b64)
+        payload, self._payload = self._payload, b""
+        self._wire.taken(len(payload))
+        return f"{engineio.packet.MESSAGE}{payload.decode()}"
 
 
 class _Manager(socketio.AsyncManager):  # type: ignore[misc]  # the library has no types
@@ -99,13 +105,13 @@ class _Manager(socketio.AsyncManager):  # type: ignore[misc]  # the library has 
         self._confirmed(sid)
         return answer
 
-    async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **_: Any) -> None:
+    async def emit(self, event: str, data: _Finished, namespace: str, room: Any = None, **_: Any) -> None:
         connection = self.eio_sid_from_sid(room, namespace)
         wire = self._wires.get(connection)
         if wire is None:
             return
-        packet = self.server.packet_class(socketio.packet.EVENT, namespace=namespace, data=[event, data])
-        await self.server.eio.send_packet(connection, _EnginePacket(packet.encode(), wire))
+        payload = b'%d["%s",%s]' % (socketio.packet.EVENT, event.encode(), data)
+        await self.server.eio.send_packet(connection, _EnginePacket(payload, wire))
 
 
 class _SocketLine:
@@ -135,17 +141,20 @@ class Gateway:
     def __init__(
         self,
         bus: Bus,
-        fleet_fill: Callable[[Bot], Bot],
+        commands: ClerkParts,
         tokens: Tokens,
         clock: Clock,
         tasks: Tasks,
         metrics: GatewayMetrics,
         settings: GatewaySettings,
+        rechecks: Rechecks | None = None,
     ) -> None:
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
-        self._sockets = LiveSockets(PumpParts(bus, fleet_fill, clock, metrics, settings), tokens, tasks)
+        clerk = Clerk(commands, bus, clock, tasks)
+        parts = PumpParts(bus, commands.fleet.fill, clock, metrics, settings)
+        self._sockets = LiveSockets(parts, clerk, tokens, rechecks, tasks)
         self._wires: dict[str, EngineWire] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._origins_logged: set[str] = set()
@@ -175,7 +184,8 @@ class Gateway:
             async_mode="aiohttp",
             client_manager=_Manager(self._wires, self._sockets.confirmed),
             serializer=_SocketPacket,
-            async_handlers=False,
+            # A command may take seconds to be answered; meanwhile its client's other messages are read.
+            async_handlers=True,
             logger=_quiet(),
             engineio_logger=_quiet(),
             cors_allowed_origins=self._origin_allowed,
@@ -220,8 +230,25 @@ class Gateway:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         wire = self._wires.get(request.query.get("sid", ""))
-        if wire is not None:
-            wire.touched(_upgrade_transport(request))
+        if wire is None:
+            return await self._asked(request)
+        transport = _upgrade_transport(request)
+        wire.touched(transport)
+        if request.method != "GET" or transport is not None:
+            return await self._asked(request, wire)
+        if not wire.poll_begins(request.transport):
+            await wire.abort()  # Engine.IO: a client has one poll at a time
+            return web.Response(status=400, text="another poll is open")
+        try:
+            response = await self._asked(request, wire)
+            if not await _written(request, response):
+                await wire.abort()  # what the answer held is lost: the client comes back and resumes
+        finally:
+            wire.poll_ended()
+        return response
+
+    async def _asked(self, request: web.Request, wire: EngineWire | None = None) -> web.StreamResponse:
+        """Let the library answer a request."""
         # Compression of small secrets costs memory (124 KiB a client, measured) and can leak them: never negotiated.
         headers = request.headers.copy()
         headers.popall("Sec-WebSocket-Extensions", None)
@@ -279,8 +306,13 @@ class Gateway:
             # Its session has ended and its transport has not: it may ask to connect again, soon.
             self._expire(connection, self._settings.refused_linger_s)
 
-    async def _on_event(self, name: str, socket: str, *arguments: object) -> dict[str, Any] | None:
-        return self._sockets.event(socket, name, arguments[0] if arguments else None)
+    async def _on_event(self, name: str, socket: str, *arguments: object) -> _Finished | None:
+        try:
+            answer = await self._sockets.event(socket, name, arguments[0] if arguments else None)
+        except Exception as error:
+            self._tasks.failures.report("gateway event", error)
+            answer = rejected(Refused("internal"))
+        return None if answer is None else _Finished(answer)
 
     def _violated(self, connection: str, why: str) -> None:
         socket = self._server.manager.sid_from_eio_sid(connection, _SPACE)
@@ -306,6 +338,17 @@ class Gateway:
         wire = self._wires.get(connection)
         if wire is not None:
             self._tasks.spawn("gateway expiry", wire.finish(self._settings.refused_linger_s))
+
+
+async def _written(request: web.Request, response: web.StreamResponse) -> bool:
+    """Write an answer and wait until little of it is left; False when the client does not take it, or went."""
+    try:
+        async with asyncio.timeout(_POLL_WRITE_S):
+            await response.prepare(request)
+            await response.write_eof()
+    except (TimeoutError, ConnectionError):
+        return False
+    return request.transport is not None
 
 
 def _upgrade_transport(request: web.Request) -> asyncio.Transport | None:

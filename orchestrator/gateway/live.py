@@ -7,18 +7,19 @@ file that does.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
 
 from orchestrator.errors import Refused
+from orchestrator.gateway.clerk import Clerk
+from orchestrator.gateway.command import accepted, rejected
 from orchestrator.gateway.desk import Desk
 from orchestrator.gateway.ports import Line
 from orchestrator.gateway.protocol import (
-    COMMANDS_ABSENT,
     Closing,
     ConnectAuth,
     Resume,
@@ -27,10 +28,14 @@ from orchestrator.gateway.protocol import (
     is_terminal,
     parse_auth,
     parse_resume,
+    parse_token,
+    token_expiring_frame,
 )
 from orchestrator.gateway.pump import Pump, PumpParts
+from orchestrator.gateway.rate import Rate
+from orchestrator.gateway.tenure import Tenure, TenureParts, ending_of, verified
 from orchestrator.model import Principal, new_id
-from orchestrator.ports import Tokens
+from orchestrator.ports import Rechecks, Tokens
 from orchestrator.tasks import Tasks
 
 _log = structlog.get_logger("gateway")
@@ -56,21 +61,28 @@ class Live:
     user: str
     line: Line
     pump: Pump
+    tenure: Tenure
+    acks: bool
+    idle: Rate
+    """Of messages that change nothing."""
     task: asyncio.Task[None] | None = None
-    timer: asyncio.TimerHandle | None = None
-    requests: deque[float] = field(default_factory=deque)
-    """Times of its latest `command` and `resync`."""
     ignored: int = 0
-    """Events this version does not know."""
+    """Messages that changed nothing."""
 
 
 class LiveSockets:
     """One per gateway. Every method runs on the loop's thread."""
 
-    def __init__(self, parts: PumpParts, tokens: Tokens, tasks: Tasks) -> None:
+    def __init__(
+        self, parts: PumpParts, clerk: Clerk, tokens: Tokens, rechecks: Rechecks | None, tasks: Tasks
+    ) -> None:
         self._parts = parts
-        self._tokens = tokens
+        self._clerk = clerk
         self._tasks = tasks
+        asking = asyncio.Semaphore(parts.settings.rechecks_at_once)
+        self._tenure = TenureParts(tokens, rechecks, parts.clock, tasks, parts.settings, asking)
+        self._requests: dict[str, Rate] = {}
+        self._swept = parts.clock.monotonic()
         self._desk = Desk(parts.settings.admission, parts.clock, tasks, self._end_former)
         self._live: dict[str, Live] = {}
         self._per_user: Counter[str] = Counter()
@@ -91,22 +103,15 @@ class LiveSockets:
             if self._draining:
                 raise Refused("server_draining", retry_after_s=_RETRY_AFTER_S["server_draining"])
             auth = parse_auth(raw_auth)
-            principal = await self._verified(auth.token)
+            principal = await verified(self._tenure.tokens, auth.token, self._parts.settings.verify_timeout_s)
             user = principal.user
-            if auth.user is not None and auth.user != user:
+            if auth.user is not None and not principal.answers_to(auth.user):
                 raise Refused("user_mismatch")
             await self._admit(socket, line, auth, principal)
         except Refused as refused:
             self._parts.metrics.refused(refused.code)
             _log.info("Unified WebSocket refused", code=refused.code, userId=user, socketId=socket)
             raise
-
-    async def _verified(self, token: str) -> Principal:
-        try:
-            async with asyncio.timeout(self._parts.settings.verify_timeout_s):
-                return await self._tokens.verify(token)
-        except TimeoutError:
-            raise Refused("auth_unavailable", retry_after_s=5.0) from None
 
     async def _admit(self, socket: str, line: Line, auth: ConnectAuth, principal: Principal) -> None:
         user = principal.user
@@ -117,19 +122,31 @@ class LiveSockets:
             # Between the decision and this line it went, or somebody else was admitted, or the server began to end.
             self._desk.left(user, socket)
             raise Refused("server_draining" if self._draining else "already_connected")
-        pump = Pump(self._parts, line, user, present.connection_id, auth.resume)
-        live = self._live[socket] = Live(socket, user, line, pump)
-        self._set_timer(live, auth.acks, principal)
+        self._live[socket] = self._made(socket, line, auth, principal, present.connection_id)
+        self._live[socket].tenure.begin()
         self._count(user, 1)
         _log.info("Unified WebSocket connected", userId=user, socketId=socket)
 
-    def _set_timer(self, live: Live, acks: bool, principal: Principal) -> None:
-        settings, loop = self._parts.settings, asyncio.get_running_loop()
-        if acks and principal.expires_at_ms is not None:
-            left_s = (principal.expires_at_ms - self._parts.clock.wall_ms()) / 1000 + settings.token_grace_s
-            live.timer = loop.call_later(max(0.0, left_s), self.close, live.socket, "token_expired")
-        else:
-            live.timer = loop.call_later(settings.socket_max_age_s, self.close, live.socket, "max_age")
+    def _made(
+        self, socket: str, line: Line, auth: ConnectAuth, principal: Principal, connection_id: str
+    ) -> Live:
+        settings, user = self._parts.settings, principal.user
+        tenure = Tenure(
+            self._tenure,
+            principal,
+            auth.token,
+            acks=auth.acks,
+            close=lambda ending: self.close(socket, ending),
+            expiring=lambda expires_at_ms: self._tell_expiring(line, expires_at_ms),
+        )
+        pump = Pump(self._parts, line, user, connection_id, auth.resume, acks=auth.acks, greeted=tenure.greeted)
+        return Live(socket, user, line, pump, tenure, auth.acks, Rate(settings.idle_messages, settings.rate_window_s))
+
+    def _tell_expiring(self, line: Line, expires_at_ms: int) -> None:
+        stamp = Stamp(new_id("evt"), self._parts.clock.wall_ms())
+        self._tasks.spawn(
+            "gateway notice", line.send("connection_update", token_expiring_frame(stamp, expires_at_ms))
+        )
 
     def confirmed(self, socket: str) -> None:
         """The client has been told that it is connected: begin to deliver."""
@@ -153,28 +170,64 @@ class LiveSockets:
 
     # --- while it is there --------------------------------------------------------------------------------------
 
-    def event(self, socket: str, name: str, argument: object) -> dict[str, Any] | None:
-        """Take an event from the client; return the acknowledgement to give, if any. Unknown ones are counted."""
+    async def event(self, socket: str, name: str, argument: object) -> bytes | None:
+        """Take an event from the client; return the acknowledgement's finished JSON, if any. Unknown ones are counted.
+
+        What has an order (`ack`, `resync`) is done before this first waits.
+        """
         live = self._live.get(socket)
         if live is None:
             return None
-        if name not in {"command", "resync"}:
-            live.ignored += 1
+        now = self._parts.clock.monotonic()
+        if name not in {"command", "resync", "refresh_token"}:
+            self._take_idle(live, name, argument, now)
             return None
-        if not self._within_rate(live):
+        if not self._rate_of(live.user, now).allows(now):
             self.close(socket, "flood")
             return None
-        if name == "command":
-            return COMMANDS_ABSENT
-        live.pump.resync(parse_resume(argument) or Resume("", 0))
-        return None
+        match name:
+            case "resync":
+                live.pump.resync(parse_resume(argument) or Resume("", 0))
+                return None
+            case "refresh_token":
+                return await self._refreshed(live, argument)
+            case _:
+                return await self._clerk.answer(live.user, argument)
 
-    def _within_rate(self, live: Live) -> bool:
-        settings, now = self._parts.settings, self._parts.clock.monotonic()
-        while live.requests and live.requests[0] <= now - settings.requests_window_s:
-            live.requests.popleft()
-        live.requests.append(now)
-        return len(live.requests) <= settings.requests
+    def _take_idle(self, live: Live, name: str, argument: object, now: float) -> None:
+        """Take an `ack`, or an event this version does not know."""
+        if name == "ack" and live.acks:
+            acknowledged = parse_resume(argument)
+            if acknowledged is None:
+                self.close(live.socket, "protocol_error", "ack without a position")
+                return
+            if live.pump.acknowledge(acknowledged.position):
+                return
+        live.ignored += 1
+        if not live.idle.allows(now):
+            self.close(live.socket, "flood")
+
+    async def _refreshed(self, live: Live, argument: object) -> bytes:
+        """Go on with the token sent, or say why not; a proof that failed ends the socket."""
+        token = parse_token(argument)
+        try:
+            if token is None:
+                raise Refused("unauthorized")
+            principal = await live.tenure.refresh(token)
+        except Refused as refused:
+            ending = ending_of(refused)
+            if ending is not None:
+                self.close(live.socket, ending)
+            return rejected(refused)
+        return accepted({"expiresAt": principal.expires_at_ms})
+
+    def _rate_of(self, user: str, now: float) -> Rate:
+        """The rate of a user's requests: it outlives the socket, not the time it is about."""
+        settings = self._parts.settings
+        if now - self._swept >= settings.rate_window_s:
+            self._swept = now
+            self._requests = {name: rate for name, rate in self._requests.items() if not rate.idle(now)}
+        return self._requests.setdefault(user, Rate(settings.requests, settings.rate_window_s))
 
     def is_live(self, socket: str) -> bool:
         """Whether it is its user's socket now."""
@@ -228,8 +281,7 @@ class LiveSockets:
         del self._live[live.socket]
         if live.task is not None:
             live.task.cancel()
-        if live.timer is not None:
-            live.timer.cancel()
+        live.tenure.end()
         self._parts.metrics.closed(code)
         self._count(live.user, -1)
         extra = {"ignoredEvents": live.ignored} if live.ignored else {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.gateway.admission import AdmissionLimits
+from orchestrator.gateway.window import WindowLimits
 from orchestrator.model import EventName
 
 
@@ -71,12 +72,21 @@ class GatewaySettings:
     """A transport that never asked to connect is closed after this."""
     token_grace_s: float = 60.0
     """How long after its token's end a client with `acks` stays."""
+    token_notice_s: float = 60.0
+    """How long before its token's end such a client is told `token_expiring`."""
+    recheck_s: float = 300.0
+    """How often it is asked whether a live socket's user still has access."""
+    rechecks_at_once: int = 8
+    window: WindowLimits = field(default_factory=WindowLimits)
     outgoing_max_bytes: int = 1024 * 1024
     slow_after_s: float = 10.0
     """A frame that finds no room in a full outgoing buffer for this long ends the socket as `slow_consumer`."""
     requests: int = 30
-    """`command` and `resync` within `requests_window_s`; more is `flood`."""
-    requests_window_s: float = 10.0
+    """`command`, `resync` and `refresh_token` of one user within `rate_window_s`; more is `flood`."""
+    idle_messages: int = 300
+    """Other messages of one socket that change nothing, within `rate_window_s`; more is `flood`. Acknowledgements that
+    free something are not among them: a client may acknowledge every frame."""
+    rate_window_s: float = 10.0
     drain_s: float = 2.0
     """Longest time given to closing frames when the server ends."""
 
@@ -109,6 +119,8 @@ class Wire(Protocol):
 
     async def room(self, size: int, max_bytes: int, timeout_s: float) -> bool:
         """Wait until `size` more bytes fit into an outgoing buffer of `max_bytes` (a larger frame goes alone).
+
+        A connection that polls gets half of it: what its answer holds is there twice while it is written.
 
         Returns:
             False when they did not fit in time, or the connection has ended.

@@ -47,7 +47,7 @@ def is_terminal(code: Closing) -> bool:
 
 
 class Resume(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a client stands: what `resume` and `resync` carry."""
+    """Where a client stands: what `resume`, `resync` and `ack` carry."""
 
     epoch: str
     seq: int
@@ -92,17 +92,23 @@ def parse_auth(raw: object) -> ConnectAuth:
         acks=members.get("acks") is True,
         takeover=members.get("takeover") is True,
         resume=parse_resume(given),
-        proof=proof if isinstance(proof, str) else None,
+        proof=proof if isinstance(proof, str) and proof.isascii() else None,
     )
 
 
 def parse_resume(raw: object) -> Resume | None:
-    """Read a `resume` or `resync`; None when it names no position."""
+    """Read a `resume`, `resync` or `ack`; None when it names no position."""
     try:
         resume = msgspec.convert(raw, Resume)
     except msgspec.ValidationError:
         return None
     return resume if resume.seq >= 0 and resume.epoch else None
+
+
+def parse_token(raw: object) -> str | None:
+    """Read a `refresh_token` {token}; None when it holds none."""
+    token = raw.get("token") if isinstance(raw, dict) else None
+    return token if isinstance(token, str) and token else None
 
 
 def refusal(refused: Refused) -> dict[str, object]:
@@ -111,17 +117,6 @@ def refusal(refused: Refused) -> dict[str, object]:
     if refused.retry_after_s is not None:
         data["retryAfterMs"] = round(refused.retry_after_s * 1000)
     return data | refused.extra
-
-
-COMMANDS_ABSENT = {
-    "ok": False,
-    "error": {
-        "code": "invalid_field",
-        "message": "Commands over the socket are not in this version; use REST.",
-        "retryable": False,
-    },
-}
-"""Answer of every `command` in this version."""
 
 
 # --- where delivery begins --------------------------------------------------------------------------------------
@@ -261,6 +256,8 @@ class Ready(msgspec.Struct, frozen=True, rename="camel"):
     server_version: str
     reason: SnapshotReason | msgspec.UnsetType = msgspec.UNSET
     missed: int | msgspec.UnsetType = msgspec.UNSET
+    window: int | msgspec.UnsetType = msgspec.UNSET
+    """Frames a client with `acks` may leave unacknowledged."""
     contract: int = CONTRACT
 
 
@@ -305,6 +302,11 @@ def snapshot_frame(
 def replaying_frame(stamp: Stamp, after: Position) -> bytes:
     """Encode `replaying` {from}: what follows begins after this position."""
     return _update(stamp, "replaying", {"from": after.seq, "epoch": after.epoch})
+
+
+def token_expiring_frame(stamp: Stamp, expires_at_ms: int) -> bytes:
+    """Encode `token_expiring` {expiresAt}: time to send `refresh_token`."""
+    return _update(stamp, "token_expiring", {"expiresAt": expires_at_ms})
 
 
 def closing_frame(stamp: Stamp, code: Closing, detail: str | None = None, retry_after_s: float | None = None) -> bytes:

@@ -29,10 +29,15 @@ from orchestrator.gateway.protocol import (
     replaying_frame,
     snapshot_frame,
 )
+from orchestrator.gateway.window import Window
 from orchestrator.model import Bot, EventName, Position, new_id
 
 _decode_bot = msgspec.json.Decoder(Bot).decode
 _TRIES = 5
+_BATCH = 64
+"""Events read at a time: what is read and not sent yet is memory of a slow client."""
+_FULL_LOOK_S = 0.5
+"""How often a full window is looked at when no acknowledgement comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +54,53 @@ class PumpParts:
 class Pump:
     """Delivers one user's log to one socket until cancelled."""
 
-    def __init__(self, parts: PumpParts, out: Out, user: str, connection_id: str, resume: Resume | None) -> None:
+    def __init__(
+        self,
+        parts: PumpParts,
+        out: Out,
+        user: str,
+        connection_id: str,
+        resume: Resume | None,
+        *,
+        acks: bool,
+        greeted: Callable[[], None],
+    ) -> None:
+        """Prepare the delivery to a socket.
+
+        Args:
+            parts: What all pumps share.
+            out: Where to write.
+            user: Whose log.
+            connection_id: What a successor of this socket will prove itself with.
+            resume: Where the client stands, if it says so.
+            acks: The client acknowledges: a window bounds what it has not.
+            greeted: Called once `ready` has been sent; must not wait.
+        """
         self._parts = parts
         self._out = out
         self._user = user
         self._connection_id = connection_id
         self._resume = resume
+        self._greeted = greeted
+        self._window = Window(parts.settings.window) if acks else None
+        self._epoch = ""
         self._wanted: Resume | None = None
+        self._moved = asyncio.Event()
         self._subscription: Subscription | None = None
 
     def resync(self, wanted: Resume) -> None:
         """Begin again after the position the client has; what is being read is given up."""
         self._wanted = wanted
+        self._moved.set()
         if self._subscription is not None:
             self._subscription.close()
+
+    def acknowledge(self, position: Position) -> bool:
+        """The client has everything up to this position; tell whether that frees anything."""
+        if self._window is None or position.epoch != self._epoch or not self._window.acknowledged(position.seq):
+            return False
+        self._moved.set()
+        return True
 
     async def run(self) -> Closing | None:
         """Deliver until cancelled; return the closing this socket has earned, or None when the bus ended.
@@ -71,16 +109,17 @@ class Pump:
             Refused: `storage_unavailable`, when the log cannot be read.
         """
         try:
-            self._subscription = await self._greet()
+            subscription = await self._greet()
+            self._greeted()
             while True:
                 if (wanted := self._wanted) is not None:
                     self._wanted = None
-                    self._subscription = await self._begin_again(wanted)
-                batch = await self._next(self._subscription)
+                    subscription = await self._begin_again(wanted)
+                batch = await self._next(subscription)
                 if batch is None:
-                    self._subscription = await self._from_snapshot("expired", self._subscription.position)
+                    subscription = await self._from_snapshot("expired", subscription.position)
                 elif batch:
-                    if not await self._deliver(batch):
+                    if not (await self._deliver(batch) and await self._window_opens(0)):
                         return "slow_consumer"
                 elif self._wanted is None:
                     return None
@@ -91,18 +130,23 @@ class Pump:
     async def _next(self, subscription: Subscription) -> list[Delivery] | None:
         """Read on; None when retention has overtaken this client."""
         try:
-            return list(await subscription.read())
+            return list(await subscription.read(_BATCH))
         except Refused as refused:
             if refused.code != "position_expired":
                 raise
             return None
 
     async def _deliver(self, batch: Iterable[Delivery]) -> bool:
+        """Send a batch; False when the client is too slow."""
         parts, replayed = self._parts, 0
         for delivery in batch:
+            frame = delivery_frame(delivery)
+            if isinstance(delivery, Committed) and not await self._window_opens(len(frame)):
+                return False
             if self._wanted is not None:
                 break  # the client drops everything until `replaying`
-            frame = delivery_frame(delivery)
+            if isinstance(delivery, Committed) and self._window is not None:
+                self._window.sent(delivery.position.seq, len(frame))
             if not await self._send(delivery.event.name, frame):
                 return False
             if isinstance(delivery, Committed) and delivery.replayed:
@@ -114,12 +158,30 @@ class Pump:
         await asyncio.sleep(0)  # a log in memory never waits: let the writer have its turn
         return True
 
+    async def _window_opens(self, size: int) -> bool:
+        """Wait until a frame of this size fits into the window (0: until it is not full), or a resync makes waiting
+        pointless; False when the client's time is up."""
+        window = self._window
+        while window is not None and not window.fits(size) and self._wanted is None:
+            if window.full(self._parts.clock.monotonic()):
+                return False
+            self._moved.clear()
+            try:
+                async with asyncio.timeout(_FULL_LOOK_S):
+                    await self._moved.wait()
+            except TimeoutError:
+                continue
+        return True
+
+    def _begin_after(self, position: Position) -> None:
+        """The client is told to go on after this position."""
+        self._epoch = position.epoch
+        if self._window is not None:
+            self._window.begin(position.seq)
+
     async def _send(self, name: EventName, frame: bytes) -> bool:
-        settings, wire = self._parts.settings, self._out.wire
-        size = len(frame)
-        if wire.outgoing_bytes + size > settings.outgoing_max_bytes and not await wire.room(
-            size, settings.outgoing_max_bytes, settings.slow_after_s
-        ):
+        settings = self._parts.settings
+        if not await self._out.wire.room(len(frame), settings.outgoing_max_bytes, settings.slow_after_s):
             return False
         await self._out.send(name, frame)
         return True
@@ -133,7 +195,7 @@ class Pump:
             if start.after is None:
                 return await self._greet_with_snapshot(start)
             try:
-                subscription = await self._parts.bus.subscribe(self._user, start.after)
+                subscription = await self._attach(start.after)
             except Refused as refused:
                 if refused.code != "position_expired":
                     raise
@@ -155,11 +217,12 @@ class Pump:
         start = begin(wanted, await self._parts.bus.state(self._user))
         if start.after is not None:
             try:
-                subscription = await self._parts.bus.subscribe(self._user, start.after)
+                subscription = await self._attach(start.after)
             except Refused as refused:
                 if refused.code != "position_expired":
                     raise
             else:
+                self._begin_after(start.after)
                 await self._send("connection_update", replaying_frame(self._stamp(), start.after))
                 return subscription
         return await self._from_snapshot(start.reason or "expired", wanted.position)
@@ -169,7 +232,16 @@ class Pump:
         snapshot, subscription = await self._snapshot_and_reader()
         head = snapshot.state.head
         missed = head.seq - last.seq if head.epoch == last.epoch and head.seq >= last.seq else None
+        self._begin_after(head)
         await self._send("connection_update", self._snapshot_frame(snapshot, reason, missed))
+        return subscription
+
+    async def _attach(self, after: Position) -> Subscription:
+        """Read on after this position from now on; the former reader is let go."""
+        subscription = await self._parts.bus.subscribe(self._user, after)
+        if self._subscription is not None:
+            self._subscription.close()
+        self._subscription = subscription
         return subscription
 
     async def _snapshot_and_reader(self) -> tuple[Snapshot, Subscription]:
@@ -178,7 +250,7 @@ class Pump:
         for _ in range(_TRIES):
             snapshot = await bus.snapshot(self._user, "bot/")
             try:
-                return snapshot, await bus.subscribe(self._user, snapshot.state.head)
+                return snapshot, await self._attach(snapshot.state.head)
             except Refused as refused:
                 if refused.code != "position_expired":
                     raise
@@ -192,6 +264,7 @@ class Pump:
         return snapshot_frame(self._stamp(), snapshot.state.head, bots, reason, missed)
 
     async def _ready(self, start: Begin, after: Position, head: Position, floor: Position) -> None:
+        self._begin_after(after)
         ready = Ready(
             epoch=head.epoch,
             head=head.seq,
@@ -203,6 +276,7 @@ class Pump:
             server_version=self._parts.settings.server_version,
             reason=start.reason if start.reason is not None else msgspec.UNSET,
             missed=start.missed if start.missed is not None else msgspec.UNSET,
+            window=self._parts.settings.window.frames if self._window is not None else msgspec.UNSET,
         )
         await self._send("connection_update", ready_frame(self._stamp(), ready))
 

@@ -17,6 +17,7 @@ import json
 import os
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -76,6 +77,7 @@ class Child:
         self.clients: dict[str, NewAClient] = {}
         self.counting: set[str] = set()
         self.received = 0
+        self.last_at_s = 0.0
         self.start_lock = asyncio.Lock()
 
     def say(self, record: dict[str, Any]) -> None:
@@ -89,7 +91,7 @@ class Child:
                 client.event(event_class)(self._handler(bot, name))
 
         async def on_qr(_: NewAClient, data: bytes) -> None:
-            self.say({"event": "qr", "bot": bot, "data": data.decode()})
+            self.say({"event": "qr", "bot": bot, "at": time.time(), "data": data.decode()})
 
         client.event.qr(on_qr)
         loop = asyncio.get_running_loop()
@@ -104,8 +106,9 @@ class Child:
         async def handle(_: NewAClient, event: Any) -> None:
             if name == "Message" and bot in self.counting:
                 self.received += 1
+                self.last_at_s = time.time()
                 return
-            self.say({"event": name.removesuffix("Event"), "bot": bot, **_describe(name, event)})
+            self.say({"event": name.removesuffix("Event"), "bot": bot, "at": time.time(), **_describe(name, event)})
 
         return handle
 
@@ -146,6 +149,8 @@ class Child:
             return None
         if op == "received":
             return self.received
+        if op == "counted":
+            return {"count": self.received, "lastAt": self.last_at_s}
         if op in ("stop", "logout", "disconnect"):
             return await getattr(client, op)()
         raise ValueError(f"unknown operation {op}")

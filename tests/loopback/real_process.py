@@ -15,14 +15,22 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.loopback.devices import LinkedDevice
 from tests.loopback.phone import Phone
-from tests.loopback.server import LoopbackServer
 
 Event = dict[str, Any]
 _ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Network(Protocol):
+    """The way to a loopback server, in this process or another."""
+
+    @property
+    def proxy_url(self) -> str: ...
+
+    def env(self) -> dict[str, str]: ...
 
 
 class RealProcess:
@@ -41,8 +49,9 @@ class RealProcess:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def start(cls, wa: LoopbackServer) -> AsyncIterator[RealProcess]:
-        """A child that uses this server; killed at the end. library.LibraryNotPatchable as ``wa.env``."""
+    async def start(cls, wa: Network, stderr: int | None = None) -> AsyncIterator[RealProcess]:
+        """A child that uses this server; killed at the end; its stderr is ours unless given. library.LibraryNotPatchable
+        as ``wa.env``."""
         own, theirs = socket.socketpair()
         # The server's proxy is given explicitly: Go must not find another one in the environment.
         base = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
@@ -53,6 +62,7 @@ class RealProcess:
                 env={**base, **wa.env()},
                 pass_fds=(theirs.fileno(),),
                 stdout=asyncio.subprocess.DEVNULL,
+                stderr=stderr,
             )
         child = cls(process, *await asyncio.open_connection(sock=own, limit=1 << 20))
         listening = asyncio.get_running_loop().create_task(child._listen())

@@ -27,18 +27,19 @@ DOORS = {
     "engineio": {"orchestrator.gateway.gateway"},
     "aiosqlite": {"orchestrator.store.database"},
     "qrcode": {"orchestrator.qr"},
-    "jwt": {"orchestrator.auth.local"},
+    "jwt": {"orchestrator.auth.local", "orchestrator.auth.jwt"},
+    "firebase_admin": {"orchestrator.auth.firebase"},
     "prometheus_client": {"orchestrator.metrics"},
     "uvloop": {"orchestrator.app"},
     "typer": {"orchestrator.cli", "orchestrator.cli_client", "orchestrator.cli_bots"},
 }
 
 PURE = {
-    "sessions.model", "sessions.lifecycle", "sessions.translate", "sessions.wire",
+    "sessions.model", "sessions.lifecycle", "sessions.lifecycle_rows", "sessions.translate", "sessions.texts", "sessions.kinds", "sessions.wire",
     "orchestrator.model", "orchestrator.errors", "orchestrator.bus.bus",
     "orchestrator.supervisor.policy", "orchestrator.supervisor.child", "orchestrator.supervisor.pacing",
     "orchestrator.supervisor.placement", "orchestrator.supervisor.quarantine", "orchestrator.supervisor.incidents",
-    "orchestrator.gateway.protocol", "orchestrator.gateway.admission",
+    "orchestrator.gateway.protocol", "orchestrator.gateway.admission", "orchestrator.auth.names",
     "orchestrator.bots.fold", "orchestrator.bots.outbox_fold", "orchestrator.bots.record",
 }  # fmt: skip
 """Files that decide: no event loop, no I/O, no clock."""

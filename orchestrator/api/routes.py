@@ -1,0 +1,70 @@
+"""Where every address is mounted: REST, system routes, OpenAPI, its page, and the bundled page at `/`.
+
+Owns the table of routes and the headers of static pages. Read `http.py` for the boundary.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import resources
+
+import aiohttp.typedefs
+from aiohttp import web
+
+from orchestrator.api import openapi, routes_account, routes_bots
+from orchestrator.api.http import MAX_BODY_BYTES, TASKS, Parts, Route, boundary, handle, reply
+
+API = "/api/v1"
+
+PAGES = {"/": "index.html", "/docs": "docs.html"}
+ASSETS = {
+    "/static/page.js": "page.js",
+    "/static/page.css": "page.css",
+    "/static/docs.js": "docs.js",
+    "/favicon.svg": "favicon.svg",
+}
+_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def all_routes() -> list[tuple[str, Route]]:
+    """Return every documented operation with its prefix."""
+    rest = [(API, route) for route in (*routes_account.ROUTES, *routes_bots.ROUTES)]
+    return [*rest, *(("", route) for route in routes_account.SYSTEM_ROUTES)]
+
+
+def make_app(parts: Parts, version: str, *middlewares: aiohttp.typedefs.Middleware) -> web.Application:
+    """Build the HTTP application; the gateway attaches its socket to it afterwards."""
+    app = web.Application(middlewares=[*middlewares, boundary], client_max_size=MAX_BODY_BYTES)
+    app[TASKS] = parts.tasks
+    for prefix, route in all_routes():
+        add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
+        add(prefix + route.path, handle(parts, route))
+    document = openapi.document(all_routes(), version)
+
+    async def describe(_: web.Request) -> web.StreamResponse:
+        return reply(document)
+
+    app.router.add_get("/openapi.json", describe)
+    for address, name in {**PAGES, **ASSETS}.items():
+        app.router.add_get(address, _static(name))
+    return app
+
+
+def _static(name: str) -> aiohttp.typedefs.Handler:
+    body = resources.files("orchestrator.api").joinpath("static", name).read_bytes()
+    content_type = _TYPES[name.rpartition(".")[2]]
+
+    async def serve(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=PAGE_HEADERS)
+
+    return serve

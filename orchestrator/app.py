@@ -1,0 +1,357 @@
+"""The composition root: the only file that builds rooms and names back ends; start in order, stop in reverse.
+
+Order: database → bus → identity → supervisor → fleet and outbox → gateway and REST. Owns the process: its event loop,
+its signals, its exit code. It must never hold a decision of a room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import assert_never
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from orchestrator import log, qr
+from orchestrator.api.bodies import Bodies
+from orchestrator.api.http import Parts
+from orchestrator.api.routes import make_app
+from orchestrator.api.schema import Version
+from orchestrator.auth import local
+from orchestrator.auth.issuer import Issuer
+from orchestrator.auth.principal import AtConnect, Identity, open_local
+from orchestrator.bots.fleet import BotFleet
+from orchestrator.bots.outbox import BotOutbox
+from orchestrator.bots.room import Limits
+from orchestrator.bus.sqlite import SqliteBus
+from orchestrator.clock import SystemClock
+from orchestrator.errors import Refused
+from orchestrator.gateway.clerk import ClerkParts
+from orchestrator.gateway.gateway import Gateway
+from orchestrator.gateway.ports import GatewaySettings
+from orchestrator.metrics import Metrics
+from orchestrator.settings import Settings, is_loopback
+from orchestrator.store.database import Database, DatabaseRefused
+from orchestrator.store.idempotency import Idempotency
+from orchestrator.store.sessions import Sessions, Users
+from orchestrator.supervisor.supervisor import DataDirInUse, Options, Supervisor
+from orchestrator.supervisor.worker_process import Launch
+from orchestrator.tasks import Tasks, install_hooks
+
+_log = structlog.get_logger("orchestrator")
+
+DISTRIBUTION = "whatsapp-bot-orchestrator"
+STOP_S = 9.5
+"""A clean stop takes at most 10 s; what hangs then is left to the workers' own end."""
+LAG_EVERY_S = 1.0
+
+
+class CannotStart(Exception):
+    """The server did not come up; the message is one line with the remedy."""
+
+
+def serve(settings: Settings) -> int:
+    """Run the server until it is asked to stop; return the exit code: 0 clean, 1 could not start or stop."""
+    log.set_up(settings.log_format, settings.log_level)
+    os.umask(0o077)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(settings))
+    except CannotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+async def _run(settings: Settings) -> int:
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        if asked.is_set():
+            os._exit(1)  # the second Ctrl-C ends at once; workers end with their sockets
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+    tasks = Tasks()
+    restore = install_hooks(tasks.failures, loop)
+    try:
+        async with running(settings, tasks) as address:
+            _announce(settings, address)
+            await asked.wait()
+            _log.info("Stopping")
+            loop.call_later(STOP_S, os._exit, 1)
+        _log.info("Stopped")
+        return 0
+    finally:
+        restore()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens, and the one-time code for its first page."""
+
+    url: str
+    code: str
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
+    """Build every room, serve, and take everything down in reverse.
+
+    Raises:
+        CannotStart: data directory, database, key file or port cannot be used; nothing is left running.
+    """
+    data_dir = settings.data_dir.absolute()
+    clock, metrics = SystemClock(), Metrics()
+    tasks.failures.listen(lambda failure: metrics.task_failed(failure.task))
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            database = await Database.open(data_dir / "orchestrator.db", clock)
+            stack.push_async_callback(database.close)
+            bus = await SqliteBus.open(database, clock, tasks, metrics.committed)
+            stack.push_async_callback(bus.close)
+            issuer = _issuer(settings, clock, tasks)
+            if issuer is not None:
+                stack.callback(issuer.close)
+                issuer.warm()
+            identity = await open_local(data_dir, Users(database, clock), Sessions(database, clock), clock, issuer)
+            supervisor = Supervisor(_options(settings, data_dir), clock, tasks)
+            fleet = _fleet(settings, data_dir, bus, supervisor, clock, tasks, metrics)
+            supervisor.attach(fleet)
+            await fleet.load()
+            await supervisor.start_up()
+            stack.push_async_callback(tasks.close)
+            stack.push_async_callback(fleet.close)
+            stack.push_async_callback(supervisor.close)
+        except (DatabaseRefused, DataDirInUse, ValueError, OSError, Refused) as error:
+            raise CannotStart(_why(error, data_dir)) from None
+        recovery = tasks.spawn("recovery", _recover(supervisor, fleet))
+        commands = ClerkParts(fleet, BotOutbox(fleet), Idempotency(database), Bodies())
+        gateway = Gateway(
+            bus, commands, AtConnect(identity), clock, tasks, metrics, _gateway_settings(settings), rechecks=identity
+        )
+        app = make_app(
+            _parts(settings, fleet, bus, identity, database, tasks, metrics, supervisor, recovery), app_version()
+        )
+        gateway.attach(app)
+        url = await _listen(settings, app, stack)
+        stack.push_async_callback(gateway.drain)
+        _watch(metrics, supervisor, tasks)
+        _leave_url(data_dir, url)
+        yield Address(url, identity.code(local.OPERATOR, operator=True)[0])
+
+
+def _issuer(settings: Settings, clock: SystemClock, tasks: Tasks) -> Issuer | None:
+    """Name who else says who people are. Imported here: firebase-admin alone costs 0.2 s and 25 MB."""
+    match settings.auth:
+        case "firebase":
+            from orchestrator.auth.firebase import FirebaseIssuer, FirebaseSettings  # noqa: PLC0415
+
+            assert settings.firebase_project_id is not None  # checked with the settings
+            return FirebaseIssuer(
+                FirebaseSettings(
+                    settings.firebase_project_id, settings.firebase_credentials, settings.firebase_user_claim
+                ),
+                clock,
+                tasks,
+            )
+        case "jwt":
+            from orchestrator.auth.jwt import JwtIssuer, JwtSettings  # noqa: PLC0415
+
+            assert settings.jwt_issuer is not None  # checked with the settings
+            return JwtIssuer(
+                JwtSettings(
+                    settings.jwks_url,
+                    settings.jwt_issuer,
+                    settings.jwt_audience,
+                    settings.jwt_authorized_parties,
+                    settings.jwt_user_claim,
+                ),
+                clock,
+                tasks,
+            )
+        case "local":
+            return None
+        case _:
+            assert_never(settings.auth)
+
+
+def _fleet(
+    settings: Settings,
+    data_dir: Path,
+    bus: SqliteBus,
+    supervisor: Supervisor,
+    clock: SystemClock,
+    tasks: Tasks,
+    metrics: Metrics,
+) -> BotFleet:
+    return BotFleet(
+        bus=bus,
+        host=supervisor,
+        incidents=supervisor.incidents,
+        clock=clock,
+        tasks=tasks,
+        metrics=metrics,
+        devices_dir=data_dir / "devices",
+        limits=Limits(
+            settings.max_bots_per_user, settings.max_link_attempts_per_hour, settings.proxy, settings.proxy_allow
+        ),
+        svg=qr.svg,
+    )
+
+
+async def _recover(supervisor: Supervisor, fleet: BotFleet) -> None:
+    """Bring bots back once everything that earlier workers left has been handed over."""
+    await supervisor.recovered()
+    fleet.begin()
+
+
+def app_version() -> str:
+    """Return this distribution's version."""
+    return installed_version(DISTRIBUTION)
+
+
+def _options(settings: Settings, data_dir: Path) -> Options:
+    phones = data_dir / "run" / "phones" if settings.driver == "simulated" else None
+    if phones is not None:
+        phones.mkdir(mode=0o700, parents=True, exist_ok=True)
+    launch = Launch(data_dir / "run", data_dir / "spool", settings.driver, settings.spool_max, phones)
+    return Options(launch, settings.bots_per_worker, settings.start_rate)
+
+
+def _gateway_settings(settings: Settings) -> GatewaySettings:
+    return GatewaySettings(
+        cors_origins=settings.cors_origins,
+        loopback=settings.loopback,
+        tls_in_front=settings.tls_in_front,
+        socket_max_age_s=settings.socket_max_age,
+        server_version=app_version(),
+    )
+
+
+def _parts(
+    settings: Settings,
+    fleet: BotFleet,
+    bus: SqliteBus,
+    identity: Identity,
+    database: Database,
+    tasks: Tasks,
+    metrics: Metrics,
+    supervisor: Supervisor,
+    recovery: asyncio.Task[None],
+) -> Parts:
+    def version() -> Version:
+        return Version(app_version(), 1, settings.driver, supervisor.statistics().library)
+
+    def known_host(host: str) -> bool:
+        return not settings.loopback or is_loopback(host.rsplit(":", 1)[0].strip("[]"))
+
+    return Parts(
+        fleet=fleet,
+        outbox=BotOutbox(fleet),
+        bus=bus,
+        tokens=identity,
+        sign_in=identity,
+        keys=Idempotency(database),
+        tasks=tasks,
+        clock=SystemClock(),
+        version=version,
+        ready=lambda: None if recovery.done() else "starting",
+        metrics=metrics.expose,
+        known_host=known_host,
+        open_metrics=settings.loopback,
+        secure_cookie=settings.tls_in_front,
+    )
+
+
+async def _listen(settings: Settings, app: web.Application, stack: contextlib.AsyncExitStack) -> str:
+    """Bind before serving, so that a taken port is one clear line; a loopback host is reachable as ::1 too."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=False)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        first = _bind(settings.host, settings.port)
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. Is another server running? "
+            "--port names another port."
+        ) from None
+    port = first.getsockname()[1]
+    await web.SockSite(runner, first).start()
+    if settings.host == "127.0.0.1":
+        with contextlib.suppress(OSError):  # a machine without IPv6 serves IPv4 alone
+            await web.SockSite(runner, _bind("::1", port)).start()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    made.setblocking(False)
+    return made
+
+
+def _watch(metrics: Metrics, supervisor: Supervisor, tasks: Tasks) -> None:
+    def figures() -> tuple[int, int, int, list[str]]:
+        now = supervisor.statistics()
+        open_kinds = [kind for kind, count in now.incidents.items() for _ in range(count)]
+        return sum(now.workers.values()), now.worker_restarts, now.spool_bytes, open_kinds
+
+    metrics.watch(lambda: figures()[0], lambda: figures()[1], lambda: figures()[2], lambda: figures()[3])
+    tasks.spawn("loop lag", _measure_lag(metrics))
+
+
+async def _measure_lag(metrics: Metrics) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        await asyncio.sleep(LAG_EVERY_S)
+        metrics.loop_lag(max(0.0, loop.time() - began - LAG_EVERY_S))
+
+
+def _leave_url(data_dir: Path, url: str) -> None:
+    """Tell the command line beside us where we are."""
+    path = data_dir / "run" / "url"
+    beside = path.with_suffix(".new")
+    beside.write_text(url + "\n")
+    beside.replace(path)
+
+
+def _announce(settings: Settings, address: Address) -> None:
+    _log.info("Serving", url=address.url, driver=settings.driver, dataDir=str(settings.data_dir))
+    if sys.stdout.isatty():
+        # To the person at the terminal, never to a log: the code is a secret.
+        sys.stdout.write(f"\n  Open {address.url}/#code={address.code}\n")
+        sys.stdout.write("  (one use, 5 minutes; `orchestrator open` prints a fresh one)\n\n")
+        sys.stdout.flush()
+    else:
+        _log.info("Run `orchestrator open` for an address that opens the page signed in")
+
+
+def _why(error: Exception, data_dir: Path) -> str:
+    if isinstance(error, DataDirInUse):
+        return f"Another server is running on {data_dir}. Stop it, or name another directory with --data-dir."
+    if isinstance(error, OSError):
+        return f"The data directory {data_dir} cannot be used: {error.strerror or error}. --data-dir names another."
+    return str(error)

@@ -1,0 +1,55 @@
+"""Without a network the server stays up and says so; when the network appears the QR comes by itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.journeys import connect, create, statuses
+from tests.loopback.server import LoopbackServer
+from tests.support.node_client import NodeClient
+from tests.support.server import Server
+
+
+async def test_network_appears(server: Server, whatsapp: LoopbackServer, node: NodeClient) -> None:
+    """A bot created without a network is `starting`, reason `whatsapp_unreachable`, with `retryAt`; then its QR comes."""
+    await whatsapp.stop_listening()
+    socket = await connect(node, server)
+    bot = await create(server)
+    seen = await server.bot_until(bot, lambda seen: seen["retryAt"] and seen["reason"], timeout_s=30)
+    assert seen["status"] == "starting"
+    assert seen["reason"]["code"] in {"whatsapp_unreachable", "proxy_failed"}
+    assert seen["retryAt"] > time.time() * 1000 - 1000
+    await whatsapp.start_listening()
+    await server.bot_until(bot, lambda seen: seen["status"] == "awaiting_scan", timeout_s=40)
+    await socket.frame("whatsapp_connection_event", "qr")
+    assert set(statuses(socket, bot)) <= {"stopped", "starting", "awaiting_scan"}
+    assert await server.metric("orchestrator_session_crashes_total") == 0
+
+
+@pytest.mark.slow
+async def test_six_codes_run_out(server: Server, whatsapp: LoopbackServer, node: NodeClient) -> None:
+    """Six codes are shown, 60 s and five times 20 s; then the bot waits for a person, and a new attempt works."""
+    socket = await connect(node, server)
+    bot = await create(server)
+    ended = await server.bot_until(bot, lambda seen: seen["status"] == "login_expired", timeout_s=200)
+    assert (ended["reason"]["code"], ended["userAction"]) == ("codes_expired", "request_new_code")
+    offers = [frame["data"] for frame in socket.of("whatsapp_connection_event", "qr")]
+    assert [offer["index"] for offer in offers] == [1, 2, 3, 4, 5, 6]
+    assert len({offer["qr"] for offer in offers}) == 6
+    await socket.frame("whatsapp_connection_event", "login_expired")
+    await server.call("POST", f"/bots/{bot}/link", {"method": "qr"}, status=202)
+    await socket.until(lambda: len(socket.of("whatsapp_connection_event", "qr")) == 7, what="a code of a new attempt")
+    phone = whatsapp.add_account()
+    await phone.scan(socket.of("whatsapp_connection_event", "qr")[-1]["data"]["qr"])
+    await server.bot_until(bot, lambda seen: seen["status"] == "connected")
+
+
+async def test_serve_alone(tmp_path: Path) -> None:
+    """With no network at all and no proxy the server still serves."""
+    async with Server.running(tmp_path / "data") as server:
+        bot = await create(server)
+        seen = await server.bot_until(bot, lambda seen: seen["retryAt"], timeout_s=30)
+        assert (seen["status"], seen["reason"]["code"]) == ("starting", "whatsapp_unreachable")

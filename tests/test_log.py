@@ -1,0 +1,45 @@
+"""Logs: what must never be in a line is masked at the door."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from orchestrator.log import mask, set_up
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsb2NhbCJ9.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"bad {TOKEN}", "bad [token]"),
+        ("see https://wa.me/settings/linked_devices#2@abc,def", "see [qr]"),
+        ("2@AAAAAAAAAAAAAAAAAAAAAAAAAA,BBB", "[qr]"),
+        ("Pair Code: ABCD-EFGH", "Pair Code: [pairing code]"),
+        ("via http://user:pass@proxy:8080", "via http://[credentials]@proxy:8080"),
+        ("from 4915112345678:7@s.whatsapp.net", "from …78:7@s.whatsapp.net"),
+        ("call +4915112345678 now", "call …78 now"),
+        ("port 8000, 12 bots, 127.0.0.1:54321", "port 8000, 12 bots, 127.0.0.1:54321"),
+    ],
+)
+def test_mask(text: str, shown: str) -> None:
+    """Tokens, QR and pairing codes, credentials and phone numbers become marks; the rest stays."""
+    assert mask(text) == shown
+
+
+def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line is one JSON object; fields that are secrets by name are hidden; libraries are masked too."""
+    set_up("json", "info")
+    structlog.get_logger("x").info("Bot status update", botId="bot_1", token="abc", qr="def", note=TOKEN)
+    logging.getLogger("library").warning("token %s", TOKEN)
+    logging.getLogger("engineio").error("payload %s", TOKEN)
+    lines = capsys.readouterr().err.splitlines()
+    first = json.loads(lines[0])
+    assert (first["event"], first["botId"], first["token"], first["qr"], first["note"]) == (
+        "Bot status update", "bot_1", "[hidden]", "[hidden]", "[token]",
+    )  # fmt: skip
+    assert lines[1:] == ["WARNING library token [token]"]
