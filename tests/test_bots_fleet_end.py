@@ -311,6 +311,7 @@ def test_waiting_statuses_survive(tmp_path: Path) -> None:
         expired = await room.new()
         room.host.tell(banned, model.TemporarilyBanned(101, 7200))
         room.host.tell(gone, model.LoggedOut(False, "unlinked_on_phone"))
+        room.host.tell(expired.id, model.QrOffered("2@x", 6, 6, 20))
         room.host.tell(expired.id, model.CodesExpired())
         await settle(60)
         starts = len(room.host.starts)
@@ -331,6 +332,8 @@ def test_another_account_after_a_relink_frees_the_first(tmp_path: Path) -> None:
 
     async def scenario(room: FleetRoom) -> None:
         bot = await linked(room)
+        await room.fleet.stop(USER, bot)
+        await settle()
         await room.fleet.link(USER, bot, LinkRequest())
         await settle()
         offer(room.host, bot)
@@ -344,11 +347,29 @@ def test_another_account_after_a_relink_frees_the_first(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_linking_a_connected_bot_changes_nothing(tmp_path: Path) -> None:
+    """The second of two clicks must not cost the bot its device; a pairing code is refused at once."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        before = await room.see(bot)
+        await room.fleet.link(USER, bot, LinkRequest())
+        with pytest.raises(Refused) as caught:
+            await room.fleet.pairing_code(USER, bot, "4915100000000")
+        assert caught.value.code == "no_code_on_offer"
+        await settle()
+        assert (await room.see(bot)).status_version == before.status_version
+
+    run(tmp_path, scenario)
+
+
 def test_a_cancelled_relink_keeps_the_device(tmp_path: Path) -> None:
     """A link attempt of a linked bot that comes to nothing leaves the device it had."""
 
     async def scenario(room: FleetRoom) -> None:
         bot = await linked(room)
+        await room.fleet.stop(USER, bot)
+        await settle()
         await room.fleet.link(USER, bot, LinkRequest())
         await settle()
         offer(room.host, bot)

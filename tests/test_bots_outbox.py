@@ -61,6 +61,21 @@ def test_queued_sent_delivered_read(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_reading_proves_delivery(tmp_path: Path) -> None:
+    """One receipt for both is told as both; a delivery told afterwards changes nothing."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        job = await room.outbox.submit(USER, bot, OutgoingText(TO, "hello"))
+        await room.outbox.wait(USER, bot, job.id, 10)
+        room.host.tell(bot, receipt("read", f"3EB0{job.id}"), b"{}")
+        room.host.tell(bot, receipt("delivered", f"3EB0{job.id}"), b"{}")
+        await settle()
+        assert await room.sends(job.id) == ["queued", "sent", "delivered", "read"]
+
+    run(tmp_path, scenario)
+
+
 def test_a_receipt_that_is_ahead_of_its_send(tmp_path: Path) -> None:
     """The library may tell the receipt before the send returns: delivered is told after sent."""
 

@@ -144,7 +144,15 @@ def restart(step: Step, tries_per_hour: int) -> None:
 
 
 def link(step: Step, request: LinkRequest, tries_per_hour: int) -> None:
-    """Begin a link attempt, or join the one that runs (a pairing code may be asked for beside a QR code)."""
+    """Begin a link attempt, or join the one that runs (a pairing code may be asked for beside a QR code).
+
+    A bot that has just been linked stays so: the second of two clicks must not cost it the device.
+    Refuses `no_code_on_offer` for a code that can't come.
+    """
+    if step.is_linked() and step.bot.status in {"pairing", "connected"}:
+        if request.method == "code":
+            raise Refused("no_code_on_offer", "The bot is linked. Log it out first to link another account.")
+        return
     candidate = step.private.candidate
     if candidate is None or not _attempt_runs(step):
         begin_link(step, request, tries_per_hour)

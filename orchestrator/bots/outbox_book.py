@@ -119,7 +119,7 @@ class Book:
         return _changed(lost, outbox_fold.settle)
 
     def receipts(self, message_ids: Iterable[str], kind: ReceiptKind) -> list[StoredJob]:
-        """Return the sends a receipt advances; one that is ahead of its send's outcome is kept for it."""
+        """Return the states a receipt takes sends through; one that is ahead of its send's outcome is kept for it."""
         found: list[StoredJob] = []
         for message_id in message_ids:
             job_id = self._by_message.get(message_id)
@@ -130,12 +130,12 @@ class Book:
                 self._early[message_id] = "read" if "read" in {known, kind} else kind
                 if len(self._early) > _EARLY_RECEIPTS:
                     self._early.popitem(last=False)
-        return _changed(found, lambda stored: outbox_fold.receipt(stored, kind))
+        return [after for stored in found for after in outbox_fold.receipt(stored, kind)]
 
-    def early_receipt(self, stored: StoredJob) -> StoredJob:
-        """Apply a receipt that came before this send's own outcome."""
+    def early_receipt(self, stored: StoredJob) -> tuple[StoredJob, ...]:
+        """Return what a receipt that came before this send's own outcome makes of it."""
         kind = self._early.pop(stored.job.message_id or "", None)
-        return outbox_fold.receipt(stored, kind) if kind is not None else stored
+        return outbox_fold.receipt(stored, kind) if kind is not None else ()
 
     def old(self, now_ms: int) -> list[str]:
         """Return the sends no longer kept: a week old, or behind the newest 2,000; none that waits to be sent."""

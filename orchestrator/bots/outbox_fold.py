@@ -36,6 +36,12 @@ _RETRY_MOST_MS = 300_000
 ENDED: frozenset[SendState] = frozenset({"read", "failed", "unknown"})
 _RANK: dict[SendState, int] = {"queued": 0, "sent": 1, "delivered": 2, "read": 3}
 
+_PROVES: dict[ReceiptKind, tuple[SendState, ...]] = {
+    "delivered": ("delivered",),
+    "read": ("delivered", "read"),
+    "played": ("delivered", "read"),
+}
+
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _LID = re.compile(r"[0-9]{5,20}", re.ASCII)
 _GROUP = re.compile(r"[0-9]{5,24}(-[0-9]{5,14})?", re.ASCII)
@@ -129,13 +135,19 @@ def settle(stored: StoredJob) -> StoredJob:
     return _end(stored, "unknown") if stored.handed is not None else stored
 
 
-def receipt(stored: StoredJob, kind: ReceiptKind) -> StoredJob:
-    """Advance by a receipt from somebody else's device; receipts never take a state back."""
-    state: SendState | None = {"delivered": "delivered", "read": "read", "played": "read"}.get(kind)  # type: ignore[assignment]
+def receipt(stored: StoredJob, kind: ReceiptKind) -> tuple[StoredJob, ...]:
+    """Return the states a receipt from somebody else's device takes a send through, oldest first; it never goes back.
+
+    What was read was delivered: a phone that was away may say so with one receipt, and users are told both.
+    """
     known = _RANK.get(stored.job.state)
-    if state is None or known is None or stored.job.message_id is None or _RANK[state] <= known:
-        return stored
-    return msgspec.structs.replace(stored, job=msgspec.structs.replace(stored.job, state=state))
+    if known is None or stored.job.message_id is None:
+        return ()
+    return tuple(
+        msgspec.structs.replace(stored, job=msgspec.structs.replace(stored.job, state=state))
+        for state in _PROVES.get(kind, ())
+        if _RANK[state] > known
+    )
 
 
 def fail(stored: StoredJob, code: str) -> StoredJob:

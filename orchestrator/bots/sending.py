@@ -85,9 +85,7 @@ class Sending:
         if after is stored:
             return
         self._store([after])
-        advanced = self._book.early_receipt(after)
-        if advanced is not after:
-            self._store([advanced])
+        self._store(self._book.early_receipt(after))
 
     def returned(self, job_id: str, incarnation: str, outcome: SendOutcome) -> None:
         """The call itself came back. The spooled outcome was first, if there is one; `unknown` waits for the session's
