@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator import cli_bots
+from orchestrator import cli_bots, cli_events
 from orchestrator.auth import local, names
 from orchestrator.cli_client import DataDirOption, fail
 from orchestrator.settings import Settings, WrongSettings, from_environment
@@ -26,7 +26,7 @@ cli = typer.Typer(
 )
 cli.add_typer(cli_bots.bots, name="bots")
 cli.command("send")(cli_bots.send)
-cli.command("events")(cli_bots.events)
+cli.command("events")(cli_events.events)
 cli.command("open")(cli_bots.open_page)
 
 
@@ -65,6 +65,10 @@ def serve(
     ] = None,
     proxy: Annotated[str | None, _option("Default proxy for sessions, http:// or socks5://.")] = None,
     proxy_allow: Annotated[str | None, _option("Private proxies that bots may use, separated by commas.")] = None,
+    retain_events: Annotated[int | None, _option("Events kept of a user's log [10000].")] = None,
+    retain_hours: Annotated[int | None, _option("Hours an event is kept [72].")] = None,
+    retain_bytes: Annotated[str | None, _option("Bytes kept of a user's log [20MB].")] = None,
+    retain_messages_days: Annotated[int | None, _option("Days a message is kept [90].")] = None,
     spool_max: Annotated[str | None, _option("Bytes a worker may keep on disk [256MB].")] = None,
     socket_max_age: Annotated[str | None, _option("For clients that cannot refresh tokens [12h].")] = None,
     log_format: Annotated[str | None, _option("console or json [console at a terminal].")] = None,

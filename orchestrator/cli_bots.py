@@ -1,4 +1,4 @@
-"""Commands about bots: list, create, link in the terminal, send, read events, open the page. REST only.
+"""Commands about bots: list, create, link in the terminal, send, open the page. REST only.
 
 Owns what these commands print. Read `cli_client.py` for how they reach the server.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +39,7 @@ LINK_ENDINGS = {
 SEND_WAIT_S = 90.0
 
 
-async def _find(client: Client, given: str) -> dict[str, Any]:
+async def find(client: Client, given: str) -> dict[str, Any]:
     listing = await client.call("GET", "/bots")
     matches = [bot for bot in listing["bots"] if bot["id"] == given]
     matches = matches or [bot for bot in listing["bots"] if bot["name"] == given]
@@ -98,7 +97,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one bot."""
-    _show(run(target(url, token, data_dir, user), lambda client: _find(client, bot)), as_json)
+    _show(run(target(url, token, data_dir, user), lambda client: find(client, bot)), as_json)
 
 
 @bots.command()
@@ -133,7 +132,7 @@ def _act(verb: str, doc: str) -> None:
         as_json: JsonOption = False,
     ) -> None:
         async def work(client: Client) -> Any:
-            found = await _find(client, bot)
+            found = await find(client, bot)
             path = f"/bots/{found['id']}"
             if verb == "delete":
                 await client.call("DELETE", path)
@@ -174,7 +173,7 @@ def link(
     """Draw the QR code here and refresh it until the bot is linked."""
 
     async def work(client: Client) -> dict[str, Any]:
-        found = await _find(client, bot)
+        found = await find(client, bot)
         path = f"/bots/{found['id']}"
         if found["status"] == "connected":
             return found
@@ -260,7 +259,7 @@ def send(
     """Send a text and wait for its outcome."""
 
     async def work(client: Client) -> dict[str, Any]:
-        found = await _find(client, bot)
+        found = await find(client, bot)
         path = f"/bots/{found['id']}"
         job: dict[str, Any] = await client.call("POST", f"{path}/messages", {"to": to, "text": text}, wait=10)
         deadline = time.monotonic() + SEND_WAIT_S
@@ -276,43 +275,6 @@ def send(
         fail(job["error"]["text"] if job["error"] else "It is not known whether this was sent; look at the phone.")
     if not as_json:
         print("Still queued: the bot sends it when it is connected." if job["state"] == "queued" else job["state"])
-
-
-def events(
-    after: Annotated[str | None, typer.Option(help="Position EPOCH:SEQ to read on from.")] = None,
-    bot: Annotated[str | None, typer.Option(help="Only this bot's.")] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
-    user: UserOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the events that are kept, oldest first, and the position to read on from."""
-
-    async def work(client: Client) -> str:
-        wanted = (await _find(client, bot))["id"] if bot is not None else None
-        position = after
-        while True:
-            page = await client.call("GET", "/events", after=position, limit=500)
-            for frame in page["events"]:
-                if wanted is None or frame["botId"] == wanted:
-                    _print_event(frame, as_json)
-            position = f"{page['position']['epoch']}:{page['position']['seq']}"
-            if not page["events"]:
-                return position
-
-    position = run(target(url, token, data_dir, user), work)
-    if not as_json:
-        print(f"-- position {position}")
-
-
-def _print_event(frame: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(frame)
-        return
-    at = datetime.fromtimestamp(frame["at"] / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    place, bot, what = f"{frame['epoch']}:{frame['seq']}", frame["botId"] or "–", f"{frame['event']}/{frame['type']}"
-    print(f"{at}  {place}  {bot}  {what}  {frame.get('status') or ''}".rstrip())
 
 
 def open_page(

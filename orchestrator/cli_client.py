@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -36,6 +36,10 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 URL_FILE = Path("run") / "url"
 TOKEN_FILE = Path("token")
 REQUEST_TIMEOUT_S = 40.0
+SILENCE_S = 45.0
+"""A stream shows a sign of life every 15 s; after this it is taken for dead."""
+STREAM_LINE_BYTES = 128 * 1024
+"""Longer than the longest line of a stream: a frame of at most 64 KiB."""
 
 
 def fail(line: str, *, usage: bool = False) -> NoReturn:
@@ -99,6 +103,35 @@ class Client:
     def user(self) -> str | None:
         return self._at.user
 
+    async def stream(self, path: str, last: str | None) -> AsyncIterator[tuple[str, str | None, dict[str, Any] | None]]:
+        """Yield (event name, position, frame) of server-sent events after a position, until the stream ends; the first
+        has no frame: it tells where the stream begins. Events without a position come with None.
+
+        Raises:
+            Problem: the server refused.
+        """
+        headers = {"Authorization": f"Bearer {self._at.token}", "Accept": "text/event-stream"}
+        if last is not None:
+            headers["Last-Event-ID"] = last
+        params = {} if self._at.user is None else {"userId": self._at.user}
+        address = f"{self._at.url}/api/v1{path}"
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_S, sock_read=SILENCE_S)
+        async with self._session.get(
+            address, params=params, headers=headers, timeout=timeout, read_bufsize=STREAM_LINE_BYTES
+        ) as answer:
+            if answer.status >= 400:
+                raise _problem(answer.status, _decode(await answer.read()))
+            found: dict[str, str] = {}
+            async for raw in answer.content:
+                field, _, value = raw.decode().rstrip("\n").partition(":")
+                if field:
+                    found[field] = value.removeprefix(" ")
+                elif not value:
+                    frame = _decode(found["data"].encode()) if "data" in found else None
+                    if "id" in found or frame is not None:
+                        yield found.get("event", ""), found.get("id"), frame
+                    found = {}
+
     async def call(self, method: str, path: str, body: object = None, **query: object) -> Any:
         """Return the decoded answer; None for an empty one.
 
@@ -132,8 +165,8 @@ def _problem(status: int, decoded: Any) -> Problem:
     return Problem(status, str(decoded["code"]), str(decoded.get("detail") or decoded.get("title") or decoded["code"]))
 
 
-def run(at: Target, work: Callable[[Client], Awaitable[T]]) -> T:
-    """Run one command's calls; refusals and an absent server become one line and exit code 1."""
+def run(at: Target, work: Callable[[Client], Awaitable[T]], *, interrupted: int = 1) -> T:
+    """Run one command's calls; refusals and an absent server become one line and exit code 1, Ctrl-C `interrupted`."""
 
     async def inner() -> T:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
@@ -149,7 +182,7 @@ def run(at: Target, work: Callable[[Client], Awaitable[T]]) -> T:
     except aiohttp.InvalidURL:
         fail(f"--url: {at.url} is no address; it has the form http://host:port", usage=True)
     except KeyboardInterrupt:
-        raise typer.Exit(1) from None
+        raise typer.Exit(interrupted) from None
 
 
 def print_json(value: object) -> None:

@@ -64,7 +64,7 @@ SOCKET = _table(
 """Refusals (`connect_error`) and closings of the socket beside those it shares with `PROBLEMS`."""
 
 REASONS = _table(
-    Code("codes_expired", "All codes were shown without being scanned."),
+    Code("codes_expired", "The codes ended without being scanned. Ask for a new one."),
     Code("pair_failed", "Linking failed on WhatsApp's side. Ask for a new code."),
     Code("phone_without_multidevice", "That phone's WhatsApp cannot link devices. Update WhatsApp on the phone."),
     Code("passkey_required", "The account asks for a passkey, which this version cannot give. Use another account."),
@@ -115,7 +115,7 @@ PAIR_ERRORS = _table(
     Code("already_linked", "That WhatsApp account is already linked to another bot."),
     Code("wrong_number", "Another number than the expected one was scanned; it has been unlinked."),
     Code("device_limit", "The account has as many linked devices as it may have."),
-    Code("keys", "The keys exchanged did not match. Ask for a new code."),
+    Code("keys", "WhatsApp refused the attempt, or the keys exchanged did not match. Ask for a new code."),
 )
 """`pair_error.data.code`."""
 

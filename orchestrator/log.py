@@ -81,7 +81,7 @@ def set_up(form: str = "auto", level: str = "info") -> None:
     logging.basicConfig(
         level=logging.WARNING, handlers=[handler], force=True, format="%(levelname)s %(name)s %(message)s"
     )
-    for name in ("socketio", "engineio", "aiohttp.access"):
+    for name in ("socketio", "engineio", "aiohttp.access", "urllib3.connectionpool"):
         logging.getLogger(name).disabled = True
 
 

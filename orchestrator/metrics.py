@@ -18,6 +18,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from orchestrator.model import EventName, SendState, Status
 
@@ -31,6 +33,20 @@ class Family:
     name: str
     labels: tuple[str, ...]
     help: str
+
+
+_RESTARTS = "Worker processes that ended unasked."
+
+
+class _Read(Collector):
+    """A counter that somebody else counts: read at every scrape."""
+
+    def __init__(self, name: str) -> None:
+        self.read: Callable[[], float] = lambda: 0.0
+        self._name = name
+
+    def collect(self) -> Iterable[Metric]:
+        return [CounterMetricFamily(self._name, _RESTARTS, value=self.read())]
 
 
 class Metrics:
@@ -58,7 +74,8 @@ class Metrics:
 
         self._bots = gauge("bots", "Bots by status.", "status")
         self._workers = gauge("workers", "Worker processes.")
-        self._worker_restarts = gauge("worker_restarts_total", "Worker processes that ended unasked.")
+        self._worker_restarts = _Read(name_of("worker_restarts_total", _RESTARTS))
+        registry.register(self._worker_restarts)
         self._session_crashes = counter("session_crashes", "Sessions that ended unasked.")
         self._stream_errors = counter("stream_errors", "Stream errors WhatsApp reported.", "code", "expected")
         self._task_failures = counter("task_failures", "Bugs that surfaced, by task.", "task")
@@ -125,8 +142,8 @@ class Metrics:
         self._session_crashes.inc()
 
     def stream_error(self, code: str, expected: bool) -> None:
-        known = code if code.isdecimal() and len(code) == 3 else "other"
-        self._stream_errors.labels(known, str(expected).lower()).inc()
+        """`code` is a label of a closed set already (`stream_error_label`)."""
+        self._stream_errors.labels(code, str(expected).lower()).inc()
 
     def job_moved(self, before: SendState | None, after: SendState | None) -> None:
         _move(self._jobs, before, after)
@@ -157,7 +174,7 @@ class Metrics:
     ) -> None:
         """Read the supervisor's own figures at every scrape."""
         self._workers.set_function(workers)
-        self._worker_restarts.set_function(restarts)
+        self._worker_restarts.read = restarts
         self._spool.set_function(spool_bytes)
         self._incidents.labels("whatsapp_unreachable").set_function(
             lambda: sum(kind == "whatsapp_unreachable" for kind in incidents())

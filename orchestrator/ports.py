@@ -333,6 +333,16 @@ class Bodies(Protocol):
         ...
 
 
+class ProxyCheck(Protocol):
+    """Whether WhatsApp can be reached through a proxy somebody names. Joined in `app.py` from the rule of `proxies.py`
+    and the probe of `supervisor/`."""
+
+    async def __call__(self, proxy: str) -> bool:
+        """Try once, at most some 15 s. Refuses `invalid_field` for a proxy that may not be used; never raises for
+        anything the network does."""
+        ...
+
+
 class Rechecks(Protocol):
     """Whether what was proved at connect still holds. The gateway asks for every live socket every 5 minutes; `principal`
     is what `verify` made of the socket's latest token. Optional: an AUTH whose tokens cannot be revoked needs none.

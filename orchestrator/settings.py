@@ -58,6 +58,11 @@ class Settings:
     max_link_attempts_per_hour: int = 10
     proxy: str | None = None
     proxy_allow: tuple[str, ...] = ()
+    retain_events: int = 10_000
+    """Of each user's event log, as the next two; whichever comes first."""
+    retain_hours: int = 72
+    retain_bytes: int = 20 * 1024 * 1024
+    retain_messages_days: int = 90
     spool_max: int = 256 * 1024 * 1024
     socket_max_age: int = 12 * 3600
     log_format: LogFormat = "auto"
@@ -262,6 +267,10 @@ _RANGES = (
     ("start_rate", 1, 1000),
     ("max_bots_per_user", 1, 100_000),
     ("max_link_attempts_per_hour", 1, 10_000),
+    ("retain_events", 100, 10_000_000),
+    ("retain_hours", 1, 10 * 366 * 24),
+    ("retain_bytes", 1024 * 1024, 1 << 40),
+    ("retain_messages_days", 1, 10 * 366),
     ("spool_max", 1024 * 1024, 1 << 40),
     ("socket_max_age", 60, 30 * 86400),
 )

@@ -21,6 +21,7 @@ from typing import Any
 import typer.main
 
 from orchestrator import cli, errors
+from orchestrator.api.limits import TABLE
 from orchestrator.errors import Code
 from orchestrator.metrics import Metrics
 from orchestrator.settings import PREFIX, Settings
@@ -49,7 +50,7 @@ def _command(*path: str) -> Any:
     return found
 
 
-_UNITS = {"socket_max_age": (3600, "h"), "spool_max": (1024 * 1024, "MB")}
+_UNITS = {"socket_max_age": (3600, "h"), "spool_max": (1024 * 1024, "MB"), "retain_bytes": (1024 * 1024, "MB")}
 
 
 def _default(name: str, value: object) -> str:
@@ -114,6 +115,13 @@ def codes() -> str:
     return "\n".join(_folded(title, table) for title, table in tables)
 
 
+def limits() -> str:
+    """How often one user may ask over REST."""
+    rows = [(one.what, one.burst, one.pace) for one in TABLE.values()]
+    lead = "Answers tell what is left in `RateLimit-Limit`, `-Remaining` and `-Reset`; past it: 429."
+    return _folded("How often a user may ask (REST)", f"{lead}\n\n{_table(('what', 'how many', ''), rows)}")
+
+
 def metrics() -> str:
     """Every metric with its labels and help, as a scraper sees them."""
     rows = []
@@ -127,6 +135,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "commands": commands,
     "codes": codes,
+    "limits": limits,
     "metrics": metrics,
 }
 

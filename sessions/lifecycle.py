@@ -168,6 +168,8 @@ def _plain_row(event: model.SessionEvent) -> Row:
             return row(39)
         case model.MessageReceived() | model.ReceiptReceived() | model.SendFinished():
             return CONTENT
+        case model.ReactionReceived() | model.MessageEdited() | model.MessageRevoked():
+            return CONTENT
         case model.ProtocolNote() | model.Unrecognised():
             return CONTENT
         case _:

@@ -1,14 +1,36 @@
 """Frozen records of one WhatsApp session: who (`Jid`, `Account`), what happened (`SessionEvent`), what to send (`Outgoing`).
 
 Owns the vocabulary that the session, the worker's wire and the supervisor share. It must never know the library,
-a process or a file. Read `session.py` next for who produces these records, `lifecycle.py` for what they mean.
+a process or a file. What people write lives in `content.py` (in) and `outgoing.py` (out) and is had from here. Read
+`session.py` next for who produces these records, `lifecycle.py` for what they mean.
 """
 
+# ruff: noqa: PLC0414 - the aliases re-export: one place has all records
 from __future__ import annotations
 
 from typing import Literal
 
 import msgspec
+
+from sessions.content import ContactCard as ContactCard
+from sessions.content import Content as Content
+from sessions.content import Location as Location
+from sessions.content import Media as Media
+from sessions.content import MessageEdited as MessageEdited
+from sessions.content import MessageKind as MessageKind
+from sessions.content import MessageReceived as MessageReceived
+from sessions.content import MessageRevoked as MessageRevoked
+from sessions.content import Poll as Poll
+from sessions.content import Quoted as Quoted
+from sessions.content import ReactionReceived as ReactionReceived
+from sessions.outgoing import Outgoing as Outgoing
+from sessions.outgoing import OutgoingContact as OutgoingContact
+from sessions.outgoing import OutgoingEdit as OutgoingEdit
+from sessions.outgoing import OutgoingLocation as OutgoingLocation
+from sessions.outgoing import OutgoingPoll as OutgoingPoll
+from sessions.outgoing import OutgoingReaction as OutgoingReaction
+from sessions.outgoing import OutgoingRevoke as OutgoingRevoke
+from sessions.outgoing import OutgoingText as OutgoingText
 
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
@@ -199,42 +221,7 @@ class PumpDied(msgspec.Struct, frozen=True, tag=True):
     detail: str
 
 
-# --- content -------------------------------------------------------------------------------------------------
-
-MessageKind = Literal["text", "unrecognised"]
-
-
-class Quoted(msgspec.Struct, frozen=True, rename="camel"):
-    """The message this one answers."""
-
-    message_id: str
-    sender: str | None
-
-
-class Content(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What only the owner may see of a message: never in a header, a log or a metric."""
-
-    text: str | None = None
-    mentions: tuple[str, ...] = ()
-    quoted: Quoted | None = None
-    push_name: str | None = None
-
-
-class MessageReceived(msgspec.Struct, frozen=True, tag=True):
-    """A message arrived in a chat, or was sent from another device of the account (`from_me`)."""
-
-    chat: str
-    """Canonical: the LID form when known, else the phone form."""
-    chat_pn: str | None
-    sender: str
-    sender_pn: str | None
-    from_me: bool
-    message_id: str
-    kind: MessageKind
-    sent_at_ms: int
-    content: Content | None
-    """None in a wire header: the body travels as finished JSON beside it."""
-
+# --- receipts and the rest -----------------------------------------------------------------------------------
 
 ReceiptKind = Literal["delivered", "read", "played", "sender", "retry", "server_error", "inactive", "other"]
 
@@ -272,18 +259,7 @@ class Unrecognised(msgspec.Struct, frozen=True, tag=True):
     """The library's event number."""
 
 
-# --- sending -------------------------------------------------------------------------------------------------
-
-
-class OutgoingText(msgspec.Struct, frozen=True, tag="text"):
-    """A text message to one chat."""
-
-    to: str
-    text: str
-
-
-Outgoing = OutgoingText
-"""Closed union of what can be sent; more kinds come with the issue that adds them."""
+# --- outcomes of sends ---------------------------------------------------------------------------------------
 
 
 class Sent(msgspec.Struct, frozen=True, tag=True):
@@ -346,6 +322,9 @@ SessionEvent = (
     | KeysMissing
     | PumpDied
     | MessageReceived
+    | ReactionReceived
+    | MessageEdited
+    | MessageRevoked
     | ReceiptReceived
     | Undecryptable
     | ProtocolNote

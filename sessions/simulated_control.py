@@ -27,9 +27,9 @@ from sessions.slots import Slots
 
 COMMANDS = frozenset({
     "scan", "enter_code", "refuse", "expire_codes", "scan_without_multidevice", "ask_for_passkey", "unlink", "write",
-    "text", "odd_message", "receipt", "leave_whatsapp", "drop", "reconnect", "unreachable", "refuse_login", "ban",
-    "replace", "outdated", "stream_error", "keepalive_timeout", "keepalive_restored", "refuse_sends", "mute_sends",
-    "kill_pump", "hang_in_stop", "freeze", "die",
+    "text", "say", "react", "edit", "revoke", "odd_message", "receipt", "leave_whatsapp", "drop", "reconnect",
+    "unreachable", "refuse_login", "ban", "replace", "outdated", "stream_error", "keepalive_timeout",
+    "keepalive_restored", "refuse_sends", "mute_sends", "kill_pump", "hang_in_stop", "freeze", "die",
 })  # fmt: skip
 """Methods of the phone that can be called from outside."""
 
@@ -116,7 +116,13 @@ class ControlledSession(SimulatedSession):
             "phone": account.phone if account is not None else None,
             "stream_restarts": phone.stream_restarts,
             "received": [
-                {"message_id": text.message_id, "person": text.person, "text": text.text} for text in phone.received
+                {
+                    "message_id": text.message_id,
+                    "person": text.person,
+                    "text": text.text,
+                    "sent": msgspec.to_builtins(text.outgoing),
+                }
+                for text in phone.received
             ],
             "pid": os.getpid(),
         }

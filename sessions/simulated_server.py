@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from sessions import kinds, model, texts
-from sessions.model import LID_SERVER, USER_SERVER, Account, Jid, SessionEvent
+from sessions.model import LID_SERVER, USER_SERVER, Account, Jid, Outgoing, OutgoingText, SessionEvent
 from sessions.session import Outlet, SessionSpec
 from sessions.simulated_store import Inbox, Saved, TextIn, erase, lid_of, load, number_of_bot, person, save
 
@@ -53,12 +53,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A text a contact's phone got from the bot."""
+    """A message a contact's phone got from the bot."""
 
     message_id: str
     person: str
     """Number of the contact."""
-    text: str
+    outgoing: Outgoing
+
+    @property
+    def text(self) -> str:
+        """The words of a text; empty for every other kind."""
+        return self.outgoing.text if isinstance(self.outgoing, OutgoingText) else ""
 
 
 class SimulatedServer:
@@ -249,7 +254,7 @@ class SimulatedServer:
     # --- messages ------------------------------------------------------------------------------------------------
 
     def arrive(self, text: TextIn) -> None:
-        """Deliver a text now, or keep it until the session is connected."""
+        """Deliver a message now, or keep it until the session is connected."""
         if self.state != "connected" or not self.emit(self._message(text)):
             self.inbox.add(text)
 
@@ -262,28 +267,30 @@ class SimulatedServer:
             self.emit(model.OfflineSync(len(waiting), done=True))
         self.inbox.done()
 
-    def _message(self, text: TextIn) -> model.MessageReceived:
+    def _message(self, text: TextIn) -> SessionEvent:
         assert self.account is not None
         phone = str(person(text.person))
         chat = f"{lid_of(text.person)}@{LID_SERVER}" if text.addressing == "lid" else phone
         own_lid = str(Jid.parse(self.account.lid or self.account.jid).bare)
         own_phone = str(Jid.parse(self.account.jid).bare)
-        is_text = text.kind == "text"
-        quoted = model.Quoted(text.quoted, chat) if text.quoted else None
-        content = model.Content(text.text if is_text else None, text.mentions, quoted, text.push_name)
-        return model.MessageReceived(
-            chat=chat,
-            chat_pn=phone,
-            sender=own_lid if text.from_me else chat,
-            sender_pn=own_phone if text.from_me else phone,
-            from_me=text.from_me,
-            message_id=text.message_id,
-            kind=text.kind,
-            sent_at_ms=text.at_ms,
-            content=content,
-        )
+        sender, sender_pn = (own_lid, own_phone) if text.from_me else (chat, phone)
+        place = (chat, phone, sender, sender_pn, text.from_me, text.message_id)
+        target = text.target or ""
+        match text.kind:
+            case "reaction":
+                return model.ReactionReceived(*place, target, text.at_ms, text.text)
+            case "edited":
+                return model.MessageEdited(*place, target, text.at_ms, model.Content(text.text))
+            case "revoked":
+                return model.MessageRevoked(*place, target, text.at_ms)
+            case _:
+                words = text.text if text.kind == "text" else None
+                quoted = model.Quoted(text.quoted, chat) if text.quoted else None
+                content = text.content or model.Content(words, text.mentions, quoted)
+                content = msgspec.structs.replace(content, push_name=text.push_name)
+                return model.MessageReceived(*place, text.kind, text.at_ms, content)
 
-    def take_message(self, to: Jid, text: str) -> model.SendOutcome | None:
+    def take_message(self, to: Jid, outgoing: Outgoing) -> model.SendOutcome | None:
         """Judge a send: the outcome, or None when WhatsApp will never acknowledge it."""
         if self.mute_sends:
             return None
@@ -299,7 +306,7 @@ class SimulatedServer:
                 return model.SendRejected("not_on_whatsapp")
         else:
             number_of_person = str(to)
-        received = Received(f"3EB0{secrets.token_hex(9).upper()}", number_of_person, text)
+        received = Received(f"3EB0{secrets.token_hex(9).upper()}", number_of_person, outgoing)
         self.sent[received.message_id] = received
         self.received.put_nowait(received)
         if self.options.auto_receipts:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from sessions.model import LID_SERVER, USER_SERVER, Account, Jid
+from sessions.model import LID_SERVER, USER_SERVER, Account, Content, Jid, MessageKind
 
 _LID_OFFSET = 100_000_000_000_000
 
@@ -31,22 +31,30 @@ class Saved(msgspec.Struct, kw_only=True):
     """Number the next login is refused with."""
 
 
+Change = Literal["reaction", "edited", "revoked"]
+
+
 class TextIn(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A text on its way to the bot, or (`from_me`) written by the account's owner on the phone."""
+    """A message on its way to the bot, or (`from_me`) written by the account's owner on the phone."""
 
     message_id: str
     person: str
     """Number of the contact."""
     text: str
+    """The words; of a reaction its emoji."""
     at_ms: int
     addressing: Literal["lid", "pn"] = "lid"
     """`pn`: the contact has no LID."""
     from_me: bool = False
-    kind: Literal["text", "unrecognised"] = "text"
+    kind: MessageKind | Change = "text"
     push_name: str | None = None
     mentions: tuple[str, ...] = ()
     quoted: str | None = None
     """Message id of the one it answers."""
+    target: str | None = None
+    """Message id of the one it changes."""
+    content: Content | None = None
+    """What a message of a kind other than text holds."""
 
 
 def new_message_id() -> str:

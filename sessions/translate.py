@@ -1,11 +1,12 @@
 """The library's event objects into our records: pure and total, an unknown or odd one becomes `Unrecognised`.
 
-Owns the reading of neonize 0.5.2's protobuf messages by their field names, and the finished JSON of what users see
-whole. It must never import the library: whoever holds the compiled classes passes parsed objects, or parsers. Numbers
-are the library's event numbers (neonize events.py). Read `texts.py` next for what comes as text, `model.py` for the
-records.
+Owns the reading of neonize 0.5.2's protobuf messages by their field names. It must never import the library: whoever
+holds the compiled classes passes parsed objects, or parsers. Numbers are the library's event numbers (neonize
+events.py). Read `translate_messages.py` next for what people write, `translate_frames.py` for the finished JSON,
+`texts.py` for what comes as text.
 """
 
+# ruff: noqa: PLC0414 - the aliases re-export: callers know one module
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -14,8 +15,10 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError
 
-from sessions import kinds, model, texts
-from sessions.model import GROUP_SERVER, LID_SERVER, USER_SERVER, Account, Jid, SessionEvent
+from sessions import kinds, model, people, texts, translate_messages
+from sessions.model import Account, SessionEvent
+from sessions.translate_frames import frame_data as frame_data
+from sessions.translate_frames import header as header
 
 NEVER_SPOOLED = frozenset({1, 45})
 """Event numbers whose payload is a pairing secret: QR codes and RotateADVSecret."""
@@ -52,9 +55,9 @@ def learn(kind: int, message: Any, known: Account | None) -> Account | None:
     """Return the account as known after this event: `Device` (0) and `PairStatus` (2) tell it. Never raises."""
     try:
         if kind == 0:
-            return _account(message.JID, message.LID, message.PushName) or known
+            return people.account(message.JID, message.LID, message.PushName) or known
         if kind == 2 and message.Status == 2:
-            paired = _account(message.ID, None, None)
+            paired = people.account(message.ID, None, None)
             # Device comes first and tells the LID as well, which PairStatus doesn't.
             return known if paired is None or (known is not None and known.jid == paired.jid) else paired
     except _ODD:
@@ -81,87 +84,6 @@ def from_raw(kind: int, raw: bytes, parsers: Parsers, known: Account | None) -> 
     return translate(kind, message, known), known
 
 
-def header(event: SessionEvent) -> SessionEvent:
-    """Return the event without what only the owner may see (message bodies); it travels beside `frame_data`."""
-    if isinstance(event, model.MessageReceived) and event.content is not None:
-        return msgspec.structs.replace(event, content=None)
-    return event
-
-
-def frame_data(event: SessionEvent) -> bytes:
-    """Return the finished JSON `data` of a `message_sync` frame; empty for what the mailbox makes from the header.
-
-    Needs the event with its body, before `header`.
-    """
-    match event:
-        case model.MessageReceived():
-            return _json.encode(_message_data(event))
-        case model.ReceiptReceived():
-            return _json.encode(
-                _ReceiptData(
-                    event.chat, event.chat_pn, event.sender, event.message_ids, event.kind, event.from_me, event.at_ms
-                )
-            )
-        case model.Undecryptable():
-            return _json.encode(_UndecryptableData(event.chat, event.sender, event.message_id))
-        case _:
-            return b""
-
-
-# --- finished JSON -------------------------------------------------------------------------------------------
-
-_json = msgspec.json.Encoder()
-
-
-class _MessageData(msgspec.Struct, frozen=True, rename="camel"):
-    chat: str
-    chat_pn: str | None
-    sender: str
-    sender_pn: str | None
-    from_me: bool
-    message_id: str
-    kind: str
-    push_name: str | None
-    sent_at: int
-    text: str | msgspec.UnsetType = msgspec.UNSET
-    mentions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    quoted: model.Quoted | msgspec.UnsetType = msgspec.UNSET
-
-
-class _ReceiptData(msgspec.Struct, frozen=True, rename="camel"):
-    chat: str
-    chat_pn: str | None
-    sender: str
-    message_ids: tuple[str, ...]
-    kind: str
-    from_me: bool
-    at: int
-
-
-class _UndecryptableData(msgspec.Struct, frozen=True, rename="camel"):
-    chat: str
-    sender: str
-    message_id: str
-
-
-def _message_data(event: model.MessageReceived) -> _MessageData:
-    content = event.content or model.Content()
-    return _MessageData(
-        event.chat,
-        event.chat_pn,
-        event.sender,
-        event.sender_pn,
-        event.from_me,
-        event.message_id,
-        event.kind,
-        content.push_name,
-        event.sent_at_ms,
-        text=msgspec.UNSET if content.text is None else content.text,
-        mentions=content.mentions or msgspec.UNSET,
-        quoted=content.quoted or msgspec.UNSET,
-    )
-
-
 # --- our own kinds -------------------------------------------------------------------------------------------
 
 _events: msgspec.msgpack.Decoder[SessionEvent] = msgspec.msgpack.Decoder(SessionEvent)
@@ -176,50 +98,6 @@ def _own(kind: int, raw: bytes) -> SessionEvent:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return model.Unrecognised(kind)
     return model.Unrecognised(kind)
-
-
-# --- people --------------------------------------------------------------------------------------------------
-
-
-def _jid(proto: Any) -> Jid | None:
-    """A library JID; None for the empty one."""
-    user, server = str(proto.User), str(proto.Server)
-    return Jid(user, server, int(proto.Device)) if server else None
-
-
-def _account(jid: Any, lid: Any, push_name: Any) -> Account | None:
-    phone = _jid(jid)
-    if phone is None or not phone.user:
-        return None
-    hidden = _jid(lid) if lid is not None else None
-    known_lid = str(hidden) if hidden is not None and hidden.user else None
-    return Account(str(phone), known_lid, phone.user, str(push_name) if push_name else None)
-
-
-def _forms(jid: Jid | None, other: Jid | None, known: Account | None) -> tuple[str, str | None]:
-    """(canonical form, phone form if known) of one person or group, without devices."""
-    if jid is None:
-        raise ValueError("no address")
-    pair = [form.bare for form in (jid, other) if form is not None and form.user]
-    if known is not None and known.lid is not None:
-        own_phone, own_lid = Jid.parse(known.jid).bare, Jid.parse(known.lid).bare
-        if own_phone in pair or own_lid in pair:
-            pair += [own_lid, own_phone]
-    canonical = next((form for form in pair if form.server == LID_SERVER), jid.bare)
-    phone = next((form for form in pair if form.server == USER_SERVER), None)
-    return str(canonical), str(phone) if phone is not None else None
-
-
-def _place(source: Any, known: Account | None) -> tuple[str, str | None, str, str | None]:
-    """(chat, chat's phone form, sender, sender's phone form) of a MessageSource (whatsmeow types/message.go)."""
-    chat, sender = _jid(source.Chat), _jid(source.Sender)
-    if source.IsGroup or (chat is not None and chat.server == GROUP_SERVER):
-        place: tuple[str, str | None] = (str(chat), None) if chat is not None else _forms(None, None, None)
-    else:
-        # A direct chat is named after its other side: the recipient's other form is told for our own messages only.
-        other = _jid(source.RecipientAlt if source.IsFromMe else source.SenderAlt)
-        place = _forms(chat, other, known)
-    return *place, *_forms(sender or chat, _jid(source.SenderAlt), known)
 
 
 # --- readers, one per event number ---------------------------------------------------------------------------
@@ -239,7 +117,7 @@ _RECEIPT_PEER = frozenset({10, 11})
 def _pair_status(message: Any, known: Account | None) -> SessionEvent:
     if message.Status != 2:
         return model.PairFailed(texts.harmless(str(message.Error)))
-    account = _account(message.ID, None, None)
+    account = people.account(message.ID, None, None)
     if account is None:
         raise ValueError("paired without an account")
     return model.PairSucceeded(known if known is not None and known.jid == account.jid else account)
@@ -268,69 +146,14 @@ def _receipt(message: Any, known: Account | None) -> SessionEvent:
     if number == _RECEIPT_SERVER_ERROR and from_me:
         # The encoder writes played-self under this number (neonize encoder.go).
         kind = "played"
-    chat, chat_pn, sender, _ = _place(source, known)
+    chat, chat_pn, sender, _ = people.place(source, known)
     ids = tuple(str(message_id) for message_id in message.MessageIDs)
     return model.ReceiptReceived(chat, chat_pn, sender, ids, kind, from_me, texts.to_ms(int(message.Timestamp)))
 
 
 def _undecryptable(message: Any, known: Account | None) -> SessionEvent:
-    chat, _, sender, _ = _place(message.Info.MessageSource, known)
+    chat, _, sender, _ = people.place(message.Info.MessageSource, known)
     return model.Undecryptable(chat, sender, str(message.Info.ID))
-
-
-_CARRIERS = frozenset({"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage",
-                       "messageContextInfo", "groupRootKeyShare", "rootSecretDistributeMessage",
-                       "stickerSyncRmrMessage"})  # fmt: skip
-"""Parts of a message that carry keys or bookkeeping, nothing a person wrote."""
-_PROTOCOL_FOR_PEOPLE = frozenset({0, 3, 14})
-"""ProtocolMessage types people see the effect of: revoke, disappearing messages, edit."""
-
-
-def _message(message: Any, known: Account | None) -> SessionEvent:
-    body, info = message.Message, message.Info
-    fields = {field.name for field, _ in body.ListFields()} - _CARRIERS
-    if fields <= {"protocolMessage"}:
-        if not fields:
-            return model.ProtocolNote("sender_key" if body.HasField("senderKeyDistributionMessage") else "empty")
-        if int(body.protocolMessage.type) not in _PROTOCOL_FOR_PEOPLE:
-            return model.ProtocolNote("protocol")
-    if str(info.Category) == "peer":
-        return model.ProtocolNote("peer")
-    chat, chat_pn, sender, sender_pn = _place(info.MessageSource, known)
-    edited = bool(message.IsEdit) or "editedMessage" in fields
-    kind, content = ("unrecognised", model.Content()) if edited else _content(body, fields)
-    return model.MessageReceived(
-        chat,
-        chat_pn,
-        sender,
-        sender_pn,
-        bool(info.MessageSource.IsFromMe),
-        str(info.ID),
-        "text" if kind == "text" else "unrecognised",
-        texts.to_ms(int(info.Timestamp)),
-        msgspec.structs.replace(content, push_name=str(info.Pushname) or None),
-    )
-
-
-def _content(body: Any, fields: set[str]) -> tuple[str, model.Content]:
-    if "conversation" in fields:
-        return "text", model.Content(text=str(body.conversation))
-    if "extendedTextMessage" not in fields:
-        return "unrecognised", model.Content()
-    extended = body.extendedTextMessage
-    context = extended.contextInfo
-    mentions = tuple(_plain(str(jid)) for jid in context.mentionedJID)
-    quoted_id, participant = str(context.stanzaID), str(context.participant)
-    quoted = model.Quoted(quoted_id, _plain(participant) if participant else None) if quoted_id else None
-    return "text", model.Content(text=str(extended.text), mentions=mentions, quoted=quoted)
-
-
-def _plain(address: str) -> str:
-    """A JID out of a message body, which anybody can fill with anything: without its device when it is one."""
-    try:
-        return str(Jid.parse(address).bare)
-    except ValueError:
-        return address
 
 
 _READERS: dict[int, Callable[[Any, Account | None], SessionEvent]] = {
@@ -347,7 +170,7 @@ _READERS: dict[int, Callable[[Any, Account | None], SessionEvent]] = {
     10: lambda _, __: model.ClientOutdated(),
     11: lambda message, _: model.StreamError(texts.harmless(str(message.Code))),
     12: lambda _, __: model.Disconnected(),
-    17: _message,
+    17: translate_messages.message,
     18: _receipt,
     26: lambda message, _: model.OfflineSync(int(message.Total), done=False),
     27: lambda message, _: model.OfflineSync(int(message.Count), done=True),

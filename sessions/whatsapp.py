@@ -30,7 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sessions import texts, translate, whatsapp_device
+from sessions import compose, texts, translate, whatsapp_device
 from sessions.model import USER_SERVER, Jid, NotSent, Outgoing, SendOutcome, SendRejected
 from sessions.session import Outlet, SessionSpec
 from sessions.whatsapp_library import Notes, Told
@@ -244,7 +244,8 @@ class GoLibrary:
     def send(self, device: bytes, to: Jid, outgoing: Outgoing) -> SendOutcome:
         """Send one message."""
         address = self._jid(to)
-        message = self._e2e.Message(conversation=outgoing.text).SerializeToString()
+        now_ms = time.time_ns() // 1_000_000
+        message = compose.message(self._e2e, outgoing, to, now_ms, os.urandom(32)).SerializeToString()
         raw = self._bytes(self._go.SendMessage(device, address, len(address), message, len(message)))
         answer = self._messages.SendMessageReturnFunction.FromString(raw)
         if answer.Error:

@@ -201,9 +201,15 @@ async def test_wrong_positions(tmp_path: Path, after: str) -> None:
 
 
 async def test_events_accept(tmp_path: Path) -> None:
-    """Events are JSON in this version; a stream is not on offer."""
+    """Events are a page of JSON unless a stream is asked for (test_api_streams.py); other forms are not on offer."""
     async with serving(tmp_path) as api:
-        for accept, status in (("application/json", 200), ("*/*", 200), ("text/event-stream", 406)):
+        for accept, status in (
+            ("application/json", 200),
+            ("*/*", 200),
+            ("text/event-stream;q=0.1, application/json", 200),
+            ("text/event-stream;q=0", 406),
+            ("image/png", 406),
+        ):
             assert (await api.by()("GET", "/events", headers={"Accept": accept})).status == status
 
 

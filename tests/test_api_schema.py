@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.api import schema
+from orchestrator.api.schema_send import SendMessage
 from orchestrator.errors import Refused
 
 
@@ -81,11 +82,14 @@ def test_wrong_proxies(wrong: str) -> None:
         (schema.CreateBot, {"name": "x", "deviceName": ""}, "deviceName", ">= 1"),
         (schema.CreateBot, {"name": "x", "device_name": "y"}, "device_name", "no such field"),
         (schema.PatchBot, {"name": None}, "name", "null"),
-        (schema.Link, {"method": "sms"}, "method", "sms"),
-        (schema.SendMessage, {"to": "1"}, "text", "required"),
-        (schema.SendMessage, {"to": "1", "text": ""}, "text", ">= 1"),
-        (schema.SendMessage, {"to": "1", "text": "x" * 65_537}, "text", "<= 65536"),
-        (schema.SendMessage, {"to": 49, "text": "x"}, "to", "str"),
+        (schema.Link, {"method": "sms"}, "method", "one of qr, code"),
+        (SendMessage, {"text": "x"}, "to", "required"),
+        (SendMessage, {"to": "1", "reaction": {"messageId": ""}}, "reaction.messageId", ">= 1"),
+        (SendMessage, {"to": "1", "location": {"latitude": 91, "longitude": 0}}, "location.latitude", "<= 90"),
+        (SendMessage, {"to": "1", "poll": {"question": "?", "options": ["a"]}}, "poll.options", ">= 2"),
+        (SendMessage, {"to": "1", "text": ""}, "text", ">= 1"),
+        (SendMessage, {"to": "1", "text": "x" * 65_537}, "text", "<= 65536"),
+        (SendMessage, {"to": 49, "text": "x"}, "to", "str"),
         (schema.Nothing, {"force": True}, "force", "no such field"),
     ],
 )
@@ -93,7 +97,7 @@ def test_messages_name_the_field(kind: type, body: object, field: str, words: st
     """A refusal names the field first and what it should be."""
     with pytest.raises(msgspec.ValidationError) as wrong:
         msgspec.json.decode(msgspec.json.encode(body), type=kind)
-    refused = schema.validation_problem(wrong.value)
+    refused = schema.validation_problem(wrong.value, kind)
     assert refused.field == field and refused.message.startswith(f"{field}: ") and words in refused.message
 
 

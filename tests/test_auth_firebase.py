@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,78 +27,11 @@ from orchestrator.model import Principal
 from orchestrator.settings import FIREBASE_EMULATOR
 from orchestrator.tasks import Tasks
 from tests.support.canaries import Canaries, canaries
+from tests.support.firebase import FIRST, SECOND, checker, clock, code, google, quick, refused, tasks, why
 from tests.support.issuer import PROJECT, AheadClock, Issuer, by_hand, key, segment
 from tests.support.waiting import until
 
-__all__ = ["canaries"]
-
-FIRST, SECOND = key("first"), key("second")
-
-
-@pytest.fixture
-async def google(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Issuer]:
-    """Google, as far as firebase-admin can tell."""
-    async with Issuer.running(FIRST) as running:
-        running.plays_google(monkeypatch)
-        yield running
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    made, failures = Tasks(), list[object]()
-    made.failures.listen(failures.append)
-    yield made
-    await made.close()
-    assert failures == []
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits five seconds."""
-    monkeypatch.setattr(firebase, "NETWORK_S", 0.3)
-
-
-@pytest.fixture
-async def checker(google: Issuer, clock: AheadClock, tasks: Tasks) -> AsyncIterator[FirebaseIssuer]:
-    """Without credentials: tokens are checked, accounts are not asked about."""
-    made = FirebaseIssuer(FirebaseSettings(PROJECT, None), clock, tasks)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def asker(google: Issuer, clock: AheadClock, tasks: Tasks, tmp_path: Path) -> AsyncIterator[FirebaseIssuer]:
-    """With a service account."""
-    made = FirebaseIssuer(FirebaseSettings(PROJECT, google.service_account(tmp_path)), clock, tasks)
-    yield made
-    made.close()
-
-
-async def refused(checker: FirebaseIssuer, token: str, canaries: Canaries) -> str:
-    with pytest.raises(Refused) as error:
-        await checker.verify(canaries.hide(token))
-    canaries.saw(error.value)
-    return error.value.code
-
-
-async def code(checker: FirebaseIssuer, token: str) -> str | None:
-    """The refusal, or None."""
-    try:
-        await checker.verify(token)
-    except Refused as refusal:
-        return refusal.code
-    return None
-
-
-def why(canaries: Canaries) -> str:
-    """What the operator reads about the last refusal."""
-    return str(canaries.told("Token refused")[-1]["why"])
-
+__all__ = ["canaries", "checker", "clock", "google", "quick", "tasks"]
 
 # --- tokens ---------------------------------------------------------------------------------------------------------
 
@@ -306,101 +238,3 @@ async def test_google_answers_badly(
     assert google.asked.total() == 1
     for thread in threading.enumerate():
         assert not thread.name.startswith("firebase") or thread.daemon
-
-
-# --- accounts -------------------------------------------------------------------------------------------------------
-
-
-async def test_revoked_disabled_and_deleted(
-    google: Issuer, asker: FirebaseIssuer, clock: AheadClock, canaries: Canaries
-) -> None:
-    """Told apart to the operator; refused at connect and when a live socket is looked at again."""
-    canaries.hide(google.access_token)
-    claims = google.firebase_claims()
-    token = canaries.hide(FIRST.sign(claims))
-    google.accounts["ada"] = {"validSince": str(claims["iat"])}
-    who = await asker.verify(token)
-    assert await asker.still_valid(who) is None
-    for account, reason in [
-        ({"validSince": str(claims["iat"] + 1)}, "revoked"),
-        ({"disabled": True}, "disabled"),
-        (None, "deleted"),
-    ]:
-        google.accounts = {"ada": account} if account is not None else {}
-        clock.ahead_s += 6
-        refusal = await asker.still_valid(who)
-        assert refusal is not None and refusal.code == "unauthorized" and not refusal.retryable
-        canaries.saw(refusal)
-        assert why(canaries) == reason
-        assert await code(asker, token) == "unauthorized"
-    google.accounts["ada"] = {}
-    clock.ahead_s += 6
-    assert await asker.still_valid(who) is None
-    assert await code(asker, token) is None
-
-
-async def test_requests_do_not_ask_each_time(google: Issuer, asker: FirebaseIssuer, clock: AheadClock) -> None:
-    """An answer serves requests for five minutes, and the socket that connects right after."""
-    google.accounts["ada"] = {}
-    token = FIRST.sign(google.firebase_claims())
-    who = await asker.verify(token)
-    assert await asker.still_valid(who) is None
-    clock.ahead_s += 299
-    await asker.verify(token)
-    assert google.asked["lookup"] == 1
-    assert await asker.still_valid(who) is None
-    assert google.asked["lookup"] == 2
-    google.accounts = {}
-    clock.ahead_s += 301
-    assert await code(asker, token) == "unauthorized"
-
-
-async def test_a_thousand_at_once(google: Issuer, asker: FirebaseIssuer) -> None:
-    """Everybody comes back after a restart; everybody is asked about once, many at a time."""
-    users = [f"user{number}" for number in range(1000)]
-    google.accounts = {user: {} for user in users}
-    tokens = [FIRST.sign(google.firebase_claims(sub=user)) for user in users]
-    found = await asyncio.gather(*(asker.verify(token) for token in tokens))
-    assert [who.user for who in found] == users
-    assert sum(google.batches) == 1000 and max(google.batches) <= 100
-
-
-async def test_accounts_cannot_be_asked_about(
-    quick: None, google: Issuer, asker: FirebaseIssuer, clock: AheadClock, canaries: Canaries
-) -> None:
-    """Whoever was good within the hour stays and comes in; whoever is not known is told to come back; nobody waits."""
-    canaries.hide(google.access_token)
-    google.accounts["ada"] = google.accounts["bob"] = {}
-    claims = google.firebase_claims(exp=int(time.time()) + 86400)
-    ada, bob = FIRST.sign(claims), FIRST.sign(claims | {"sub": "bob"})
-    who = await asker.verify(ada)
-    google.mood = "hangs"
-    clock.ahead_s += 301
-    async with asyncio.timeout(3):
-        assert await asker.still_valid(who) is None
-        assert await code(asker, ada) is None
-        assert await code(asker, bob) == "auth_unavailable"
-        assert google.asked["lookup"] == 2, "asked again at once"
-        clock.ahead_s += 3600
-        refusal = await asker.still_valid(who)
-    assert refusal is not None and refusal.code == "auth_unavailable"
-    (line,) = canaries.told("Accounts cannot be looked up")
-    assert line["why"] == "timeout"
-    google.mood = "well"
-    clock.ahead_s += 11
-    assert await code(asker, bob) is None
-    assert canaries.told("Accounts can be looked up again")
-
-
-@pytest.mark.parametrize("mood", ["error", "html"])
-async def test_accounts_answered_badly(
-    quick: None, google: Issuer, asker: FirebaseIssuer, canaries: Canaries, mood: Any
-) -> None:
-    """An outage, not a bad token; neither the page nor the server's own token is repeated."""
-    canaries.hide("canary-issuer-page")
-    canaries.hide(google.access_token)
-    google.accounts["ada"] = {}
-    asker.warm()
-    await until(lambda: asker._kept.data != b"{}")
-    google.mood = mood
-    assert await refused(asker, FIRST.sign(google.firebase_claims()), canaries) == "auth_unavailable"

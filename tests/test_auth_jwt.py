@@ -109,14 +109,20 @@ async def test_clocks_may_differ_a_little(issuer: Issuer, checker: JwtIssuer) ->
     await checker.verify(RSA.sign(issuer.claims(nbf=now + 5, iat=now + 5)))
 
 
-async def test_an_only_key_needs_no_id(issuer: Issuer, clock: AheadClock, tasks: Tasks) -> None:
+async def test_an_only_key_needs_no_id(issuer: Issuer, clock: AheadClock, tasks: Tasks, canaries: Canaries) -> None:
     """Small issuers name no key; with several a token must say which."""
     nameless = key(None)
     issuer.keys = [nameless]
-    assert (await JwtIssuer(auth0(issuer), clock, tasks).verify(nameless.sign(issuer.claims()))).user == "ada"
+    token = nameless.sign(issuer.claims())
+    assert (await JwtIssuer(auth0(issuer), clock, tasks).verify(token)).user == "ada"
+    issuer.keys = [nameless, RSA]
+    assert await refused(JwtIssuer(auth0(issuer), clock, tasks), token, canaries) == "unauthorized"
+    assert why(canaries) == "key"
 
 
-async def test_another_claim_can_name_the_user(issuer: Issuer, clock: AheadClock, tasks: Tasks, canaries: Canaries) -> None:
+async def test_another_claim_can_name_the_user(
+    issuer: Issuer, clock: AheadClock, tasks: Tasks, canaries: Canaries
+) -> None:
     """An address only when the issuer has verified it: anybody may sign up with another's."""
     checker = JwtIssuer(auth0(issuer, user_claim="email"), clock, tasks)
     claims = issuer.claims(email="ada@example.com")

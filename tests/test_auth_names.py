@@ -13,7 +13,9 @@ from orchestrator.auth.names import NAME_MAX_CHARS, is_user_id, meant, user_id
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-@pytest.mark.parametrize("name", ["user_2NNEqL2nrIRdJ194ndJqAHwEfxC", "kQ8vXcYb1rTz0mWnL5sDpA7uJg23", "ada", "x-ray", "7"])
+@pytest.mark.parametrize(
+    "name", ["user_2NNEqL2nrIRdJ194ndJqAHwEfxC", "kQ8vXcYb1rTz0mWnL5sDpA7uJg23", "ada", "x-ray", "7"]
+)
 def test_identifiers_are_kept(name: str) -> None:
     """Clerk's and Firebase's ids stay as people know them."""
     assert user_id(name) == name == meant(name)

@@ -103,7 +103,13 @@ async def test_the_page_and_the_command_line(
     issuer: Issuer, server: Server, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """Our own tokens, codes and cookies are good beside the issuer's; an operator may name a user as the issuer does."""
-    shell = Shell(tmp_path, ORCHESTRATOR_DATA_DIR=str(server.data_dir), ORCHESTRATOR_AUTH="jwt")
+    shell = Shell(
+        tmp_path,
+        ORCHESTRATOR_DATA_DIR=str(server.data_dir),
+        ORCHESTRATOR_AUTH="jwt",
+        ORCHESTRATOR_JWT_ISSUER=issuer.issuer,
+        ORCHESTRATOR_JWT_AUDIENCE="our-api",
+    )
     address = (await shell.ok("open", "--user", NAME)).out.strip()
     code = address.partition("#code=")[2]
     page = Rest(http, server.url, headers={"Origin": server.url})
@@ -117,7 +123,9 @@ async def test_the_page_and_the_command_line(
     assert (await Rest(http, server.url, ours)("GET", "/me")).ok(200)["userId"] == USER
     operator = (await Rest(http, server.url, server.token)("GET", "/me")).ok(200)
     assert (operator["userId"], operator["operator"]) == ("local", True)
-    assert (await shell.ok("bots", "list", "--user", NAME, "--json")).out.strip() == "[]"
+    assert (await shell.ok("bots", "list", "--user", NAME, "--json")).json()["bots"] == []
+    local = await Shell(tmp_path, ORCHESTRATOR_DATA_DIR=str(server.data_dir))("token", "--user", NAME)
+    assert local.code == 2 and "ORCHESTRATOR_AUTH" in local.err
     taken = (await Rest(http, server.url, KEY.sign(issuer.claims(sub="local")))("GET", "/me")).ok(200)
     assert taken["userId"] == user_id("local") != "local"
     assert code not in server.log
@@ -220,7 +228,10 @@ async def test_a_withdrawn_user_loses_the_live_socket(
             ["--auth", "firebase", "--firebase-project-id", "p", "--firebase-credentials", "nowhere.json"],
             "FIREBASE_CREDENTIALS: nowhere.json cannot be read: No such file or directory",
         ),
-        (["--auth", "jwt", "--jwt-audience", "a"], "JWT_ISSUER: AUTH=jwt needs the issuer, exactly as `iss` in its tokens"),
+        (
+            ["--auth", "jwt", "--jwt-audience", "a"],
+            "JWT_ISSUER: AUTH=jwt needs the issuer, exactly as `iss` in its tokens",
+        ),
     ],
 )
 async def test_wrong_settings_are_one_line(tmp_path: Path, options: list[str], line: str) -> None:

@@ -302,6 +302,22 @@ def test_an_attempt_of_a_killed_supervisor_goes_on_with_a_new_code(tmp_path: Pat
     run(tmp_path, scenario)
 
 
+def test_nobody_is_shown_a_status_of_the_process_before(tmp_path: Path) -> None:
+    """From the first answer after a start on, a bot that was connected is `starting`, in the log and the snapshot too."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        before = (await room.stored(bot)).status_version
+        await room.kill()
+        await room.load()
+        shown = await room.fleet.bot(USER, bot)
+        assert (shown.status, shown.proved_at, shown.status_version) == ("starting", None, before + 1)
+        assert (await room.stored(bot)).status == "starting"
+        assert (await room.types())[-1] == "=starting"
+
+    run(tmp_path, scenario)
+
+
 def test_waiting_statuses_survive(tmp_path: Path) -> None:
     """Banned, logged out, out of codes: still so after a restart, and a ban's end still brings the bot back."""
 

@@ -43,6 +43,31 @@ def test_the_move_to_the_pool_is_no_status_change(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_a_move_proves_nothing(tmp_path: Path) -> None:
+    """On its way to the pool a bot has no link: `provedAt` stands still until it is connected again."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await room.new()
+        offer(room.host, bot.id)
+        await settle()
+        link(room.host, bot.id)
+        for number in range(5):
+            await settle(20)
+            room.host.tell(bot.id, message(number), b"{}")
+        await settle(35)
+        assert room.host.placement(bot.id) == "pool"
+        first = await room.fleet.bot(USER, bot.id)
+        await settle(30)
+        later = await room.fleet.bot(USER, bot.id)
+        assert later.status == "connected" and later.proved_at == first.proved_at
+        room.host.tell(bot.id, Connected(account()))
+        await settle(60)
+        after = (await room.fleet.bot(USER, bot.id)).proved_at
+        assert after is not None and later.proved_at is not None and after > later.proved_at
+
+    run(tmp_path, scenario)
+
+
 def test_a_sync_that_never_ends_moves_after_ten_minutes(tmp_path: Path) -> None:
     """At most 10 min in a process of its own."""
 

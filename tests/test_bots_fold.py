@@ -12,11 +12,12 @@ from orchestrator.bots.frames import stream_error_label
 from orchestrator.bots.live import filled
 from orchestrator.bots.moves import BotState, Outcome, StopHost, Told
 from orchestrator.bots.outbox_fold import resolve
-from orchestrator.bots.proxies import permitted
 from orchestrator.bots.record import HOUR_MS, tries
 from orchestrator.bots.room import Accounts
 from orchestrator.errors import REASONS, Refused
 from orchestrator.model import Status
+from orchestrator.ports import SessionGone
+from orchestrator.proxies import permitted
 from sessions import lifecycle, model
 from tests.support.bot_states import ACCOUNT, at, connected, fresh_bot, scanning
 
@@ -98,14 +99,42 @@ def test_rows_of_a_link_attempt(
     event: model.SessionEvent, expected: tuple[str, str | None, str | None], frame: str | None, ends: bool
 ) -> None:
     """An attempt's endings wait for a person, except a network that is not there."""
-    outcome = tell(scanning(), event)
+    ends_codes = isinstance(event, model.CodesExpired | model.Disconnected)
+    before = offering() if ends_codes else scanning()
+    outcome = tell(before, event)
     bot = outcome.state.bot
     assert (bot.status, bot.reason.code if bot.reason else None, bot.user_action) == expected
     told = [draft.type for draft in outcome.drafts if draft.name == "whatsapp_connection_event"]
     assert told == ([frame] if frame else [])
     assert (StopHost() in outcome.effects) is ends
     assert (outcome.state.want is not None) is isinstance(event, model.StartFailed)
-    assert bot.status_version == 2
+    assert bot.status_version == before.bot.status_version + 1
+
+
+def offering() -> BotState:
+    """A link attempt whose first code is on offer."""
+    return tell(scanning(), model.QrOffered("2@x", 1, 6, 60)).state
+
+
+@pytest.mark.parametrize("event", [model.CodesExpired(), model.Disconnected()], ids=str)
+def test_nothing_expires_before_the_first_code(event: model.SessionEvent) -> None:
+    """WhatsApp that closes before it offered a code is tried again, as the same attempt; nobody could have scanned."""
+    outcome = tell(scanning(), event)
+    bot = outcome.state.bot
+    assert (bot.status, bot.reason.code if bot.reason else None) == ("starting", "whatsapp_unreachable")
+    assert bot.retry_at is not None and bot.link is not None and bot.link.attempt == 1
+    assert outcome.state.want is not None and outcome.state.want.purpose == "link"
+    assert [draft.name for draft in outcome.drafts] == ["bot_status_update"]
+
+
+def test_a_refused_version_ends_the_attempt_in_one_step() -> None:
+    """`outdated` while linking: one change of status, and no link attempt is shown any more."""
+    state = offering()
+    ended = tell(state, model.ClientOutdated())
+    assert (ended.state.bot.status, ended.state.bot.link) == ("outdated", None)
+    stopped = fold(ended.state, moves.HostStopped(), at())
+    assert stopped.state.bot.status_version == ended.state.bot.status_version == state.bot.status_version + 1
+    assert stopped.state.private.candidate is None and not stopped.drafts
 
 
 def test_statuses_and_reasons_of_the_table_are_ours() -> None:
@@ -147,6 +176,16 @@ def test_a_log_out_of_the_past_holds() -> None:
     """Keys that were deleted before a crash are gone after it."""
     outcome = tell(connected(), model.LoggedOut(False, "unlinked_on_phone"), "inc_earlier")
     assert outcome.state.bot.status == "logged_out" and outcome.state.private.device_file is None
+
+
+def test_a_start_that_hung_comes_back_alone() -> None:
+    """After a start that told nothing in time the bot starts in a worker of its own, where it holds up nobody."""
+    ended = fold(connected(), moves.Gone(SessionGone("inc_0", "start_timed_out", suspect=False, alone=True)), at())
+    again = fold(ended.state, moves.Tick(), at(1_400))
+    assert [effect.placement for effect in again.effects if isinstance(effect, moves.StartHost)] == ["own"]
+    crashed = fold(connected(), moves.Gone(SessionGone("inc_0", "crashed", suspect=False, alone=False)), at())
+    other = fold(crashed.state, moves.Tick(), at(1_400))
+    assert [effect.placement for effect in other.effects if isinstance(effect, moves.StartHost)] == ["pool"]
 
 
 def test_pauses_and_incidents_move_watchdogs() -> None:

@@ -6,9 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from orchestrator.bus.bus import Bus
 from orchestrator.bus.memory import MemoryBus
+from orchestrator.bus.retention import Retention
 from orchestrator.clock import ManualClock
+from tests.contracts.bus_messages import MessageContract
 from tests.contracts.bus_reading import ReadContract
+from tests.contracts.bus_retention import RetentionContract
 from tests.contracts.bus_suite import CommitContract
 
 
@@ -18,6 +22,14 @@ class MemoryBench:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.bus = MemoryBus(self.clock)
+
+    async def limited(self, retention: Retention) -> MemoryBus:
+        self.bus = MemoryBus(self.clock, retention)
+        return self.bus
+
+    async def tidy(self, bus: Bus) -> None:
+        assert bus is self.bus
+        await self.bus.tidy()
 
     async def reopen(self) -> MemoryBus:
         raise AssertionError("a bus that is not durable is never reopened")
@@ -36,6 +48,14 @@ class TestCommit(CommitContract):
 
 class TestRead(ReadContract):
     """Reading."""
+
+
+class TestMessages(MessageContract):
+    """Stored messages."""
+
+
+class TestRetention(RetentionContract):
+    """Letting go."""
 
 
 async def test_it_says_that_it_is_not_durable(bench: MemoryBench) -> None:

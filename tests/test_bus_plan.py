@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.bus.bus import Duplicate, Entry, LogState, Source, StatePut, Stored
 from orchestrator.bus.plan import Log, Mark, bot_of, bot_of_key, check_position, decide
+from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.model import Position
 from tests.contracts.bus_suite import event
@@ -38,7 +39,7 @@ def test_it_goes_on_from_what_is_known() -> None:
 @given(st.lists(entries(), max_size=12), st.lists(st.integers(0, 12), max_size=4))
 def test_how_a_batch_is_cut_makes_no_difference(batch: list[Entry], cuts: list[int]) -> None:
     """Deciding entries in one batch or in several, one after the other, comes to the same: what the model says."""
-    model = Model()
+    model = Model(ManualClock())
     logs = {user: Log(number, "", 0) for number, user in enumerate(USERS)}
     marks: dict[str, int] = {}
     known: set[tuple[str, str]] = set()

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.bus.bus import Duplicate, Entry, Source, StatePut
+from orchestrator.bus.bus import Bus, Duplicate, Entry, Source, StatePut
 from orchestrator.bus.reader import PAGE_ITEMS
+from orchestrator.bus.retention import Retention
 from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.model import Position
+from tests.contracts.bus_messages import DurableMessageContract, MessageContract, message, whole_chat
 from tests.contracts.bus_reading import ReadContract, nothing_more
+from tests.contracts.bus_retention import RetentionContract
 from tests.contracts.bus_suite import ANA, BEN, CommitContract, DurableContract, entry, event, numbers, position
 from tests.support.bus import DurableBus
 
@@ -30,6 +33,15 @@ class SqliteBench:
     @property
     def bus(self) -> SqliteBus:
         return self.files.bus
+
+    async def limited(self, retention: Retention) -> SqliteBus:
+        await self.files.close()
+        self.files.retention = retention
+        return await self.files.open()
+
+    async def tidy(self, bus: Bus) -> None:
+        assert bus is self.bus
+        await self.bus.tidy()
 
     async def reopen(self) -> SqliteBus:
         return await self.files.crash()
@@ -59,6 +71,18 @@ class TestCommit(CommitContract):
 
 class TestRead(ReadContract):
     """Reading."""
+
+
+class TestMessages(MessageContract):
+    """Stored messages."""
+
+
+class TestRetention(RetentionContract):
+    """Letting go."""
+
+
+class TestDurableMessages(DurableMessageContract):
+    """Surviving."""
 
 
 class TestDurable(DurableContract):
@@ -127,8 +151,8 @@ async def test_dedupe_keys_are_kept_thirty_days(bench: SqliteBench) -> None:
     await bench.files.restart()
     async with asyncio.timeout(10):
         while await bench.bus.commit([received]) == [Duplicate()]:
-            await bench.bus.commit([entry(2, user=BEN)])  # until the pruner, started just now, had its turn
-    assert await numbers(bench.bus) == ["evt_1", "evt_1"]
+            await bench.bus.commit([entry(2, user=BEN)])  # until the tidier, started just now, had its turn
+    assert (await numbers(bench.bus))[-1] == "evt_1"
 
 
 async def test_a_sleeping_reader_holds_a_bounded_part_of_the_log(bench: SqliteBench) -> None:
@@ -163,7 +187,9 @@ async def test_an_announcement_does_not_survive(bench: SqliteBench) -> None:
 async def test_erased_messages_are_overwritten(bench: SqliteBench) -> None:
     """After a deleted bot's erase and a clean stop, the data directory holds no trace of its messages."""
     await bench.bus.commit([entry(number, data=b"a private message %d" % number) for number in range(500)])
+    await bench.bus.commit([message(number, number, "a private message@lid") for number in range(1000, 1500)])
     await bench.bus.commit([entry(900, bot="bot_b", data=b"somebody else's")])
+    assert len(await whole_chat(bench.bus, 200)) == 500
     await bench.bus.erase(ANA, "bot_a")
     await bench.files.restart()
     everything = b"".join(file.read_bytes() for file in bench.files.path.parent.iterdir())

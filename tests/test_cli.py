@@ -163,7 +163,7 @@ async def test_link_shows_trouble(world: Simulated, ada: Shell) -> None:
     await world.phone(bot).until(lambda state: state["code"], "a code")
     await world.phone(bot).do("expire_codes")
     _, err = await asyncio.wait_for(linking.communicate(), WAIT_S)
-    assert (linking.returncode, err.decode()) == (1, "All codes were shown without being scanned.\n")
+    assert (linking.returncode, err.decode()) == (1, "The codes ended without being scanned. Ask for a new one.\n")
 
 
 async def test_send_that_fails(world: Simulated, ada: Shell) -> None:

@@ -201,9 +201,7 @@ async def test_the_same_id_is_carried_out_once(tmp_path: Path) -> None:
     async with a_room(tmp_path) as room:
         await room.linked()
         socket = await room.socket()
-        answers = await asyncio.gather(
-            *(call(socket, "c1", room.bot, "send", to=TO, text="once") for _ in range(5))
-        )
+        answers = await asyncio.gather(*(call(socket, "c1", room.bot, "send", to=TO, text="once") for _ in range(5)))
         socket.disconnect()
         await until(lambda: room.server.metrics.count == 0)
         other = await room.socket()

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import engineio
+import engineio.async_drivers.aiohttp
 import engineio.async_socket
 import engineio.packet
 import pytest
 import socketio
 import socketio.packet
+from aiohttp.test_utils import make_mocked_request
 
-PINNED = {"python-socketio": "5.18.1", "python-engineio": "4.15.1"}
+PINNED = {"python-socketio": "5.18.1", "python-engineio": "4.15.1", "aiohttp": "3.14.5"}
 
 
 @pytest.mark.parametrize(("library", "version"), PINNED.items())
@@ -113,3 +115,14 @@ def test_emit_goes_through_the_manager_with_room_by_position_or_name() -> None:
 def test_an_engine_ping_out_of_turn_does_not_start_a_second_heartbeat() -> None:
     """A probe's pong calls `schedule_ping`, which does nothing while a ping is scheduled."""
     assert "if self.last_ping:" in inspect.getsource(engineio.async_socket.AsyncSocket.schedule_ping)
+
+
+async def test_a_request_gives_out_the_payload_it_holds() -> None:
+    """What a polling client posts is read whole and within bounds, then put back for the library to read."""
+    request = make_mocked_request("POST", "/")
+    body = object()
+    inner = request.clone()
+    inner._payload = body  # type: ignore[assignment]
+    assert inner.content is body
+    source = inspect.getsource(engineio.async_drivers.aiohttp.translate_request)
+    assert "'wsgi.input': request.content" in source

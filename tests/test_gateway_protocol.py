@@ -10,9 +10,9 @@ import pytest
 
 from orchestrator.bus.bus import Announced, Committed, LogState
 from orchestrator.errors import PROBLEMS, SOCKET, Refused
+from orchestrator.frames import FRAME_MAX_BYTES
 from orchestrator.gateway import protocol
 from orchestrator.gateway.protocol import (
-    FRAME_MAX_BYTES,
     Begin,
     Ready,
     Resume,

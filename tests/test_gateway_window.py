@@ -157,7 +157,11 @@ async def test_acknowledgements_that_free_nothing_buy_none() -> None:
         last = await publish(server, 8)
         await socket.until(lambda: len(seqs(socket)) == 8)
         for _ in range(20):
-            for position in ({"epoch": last.epoch, "seq": 0}, {"epoch": "x", "seq": 8}, {"epoch": last.epoch, "seq": 9}):
+            for position in (
+                {"epoch": last.epoch, "seq": 0},
+                {"epoch": "x", "seq": 8},
+                {"epoch": last.epoch, "seq": 9},
+            ):
                 socket.emit("ack", position)
         assert (await socket.closing())["code"] == "slow_consumer"
 

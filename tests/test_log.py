@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -43,3 +46,14 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "Bot status update", "bot_1", "[hidden]", "[hidden]", "[token]",
     )  # fmt: skip
     assert lines[1:] == ["WARNING library token [token]"]
+
+
+def test_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that can't be written costs its lines and nothing else: whoever logs goes on."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        set_up("json", "info")
+        structlog.get_logger("x").warning("Bot waits for storage", botId="bot_1")
+        logging.getLogger("library").warning("also this")
+        with contextlib.suppress(OSError):
+            full.close()

@@ -42,6 +42,9 @@ FRAMES = {
 
 CONTENT_EVENTS: list[SessionEvent] = [
     model.MessageReceived("1@lid", None, "1@lid", None, False, "M", "text", 0, None),
+    model.ReactionReceived("1@lid", None, "1@lid", None, False, "R", "M", 7, None),
+    model.MessageEdited("1@lid", None, "1@lid", None, False, "E", "M", 7, None),
+    model.MessageRevoked("1@lid", None, "1@lid", None, False, "D", "M", 7),
     model.ReceiptReceived("1@lid", None, "1@lid", ("M",), "read", False, 0),
     model.SendFinished("job", model.SendUnknown()),
     model.ProtocolNote("sender_key"),

@@ -82,6 +82,16 @@ EXAMPLES: list[SessionEvent] = [
         "1@lid", "2@s.whatsapp.net", "1@lid", "2@s.whatsapp.net", False, "M", "text", 5,
         model.Content("text ✓", ("3@lid",), model.Quoted("Q", None), "Name"),
     ),
+    model.MessageReceived(
+        "1@lid", None, "1@lid", None, True, "M", "poll", 5,
+        model.Content(
+            media=model.Media("image/png", 7, "a.png", 1, 2, 3), location=model.Location(1.5, -2.5, "n", "a", live=True),
+            contacts=(model.ContactCard("Ada", "BEGIN:VCARD"),), poll=model.Poll("?", ("a", "b"), 1),
+        ),
+    ),
+    model.ReactionReceived("1@lid", None, "1@lid", None, False, "R", "M", 7, "👍"),
+    model.MessageEdited("1@lid", None, "1@lid", None, False, "E", "M", 7, model.Content("new")),
+    model.MessageRevoked("1@lid", None, "1@lid", None, False, "D", "M", 7),
     model.ReceiptReceived("1@lid", None, "1@lid", ("A", "B"), "read", False, 7),
     model.Undecryptable("1@lid", "1@lid", "M"),
     model.ProtocolNote("sender_key"),

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import pytest
 
-from sessions.model import QrOffered, ReceiptKind
+from sessions.model import Content, MessageKind, QrOffered, ReceiptKind
 from sessions.session import Session, SessionSpec
 from tests.contracts.session_harness import Harness, RecordingOutlet
 from tests.contracts.session_suite import SessionContract
-from tests.loopback import protobufs
+from tests.loopback import kinds
 from tests.loopback.devices import LinkedDevice, QueueKey
 from tests.loopback.faults import LoginFailure
 from tests.loopback.library import LibraryNotPatchable
@@ -24,6 +24,7 @@ from tests.loopback.nodes import Node
 from tests.loopback.pairing import PairingRefused
 from tests.loopback.phone import new_message_id
 from tests.loopback.server import LoopbackServer
+from tests.support.kinds import encode
 from tests.support.real_session import RealSessions, RemoteSession, library_environment
 
 
@@ -99,22 +100,34 @@ class RealHarness(Harness):
         return prepared.message_id
 
     async def odd_message(self) -> str:
-        message_id = new_message_id()
-        device = self.device
-        await device.wait_keys()
-        e2e = protobufs.e2e()
-        place = e2e.Message(locationMessage=e2e.LocationMessage(degreesLatitude=52.5, degreesLongitude=13.4))
-        cipher_type, data = self._contact.signal.encrypt_message(device.address, device.take_bundle(), place)
-        attrs: dict[str, Any] = {
-            "id": message_id, "t": str(self._wa.now_s()), "type": "media", "from": self._contact.lid_jid,
-            "sender_pn": self._contact.pn_jid, "addressing_mode": "lid",
-        }  # fmt: skip
-        self._hand_over(message_id, attrs, cipher_type, data)
-        return message_id
+        return await self._contact.send(self._phone, kinds.message(listMessage={"title": "choose"}))
+
+    async def reply(self, text: str, quoted: str, author: str, mentions: tuple[str, ...]) -> str:
+        content = kinds.reply(text, quoted=quoted, author=author, mentions=mentions)
+        return await self._contact.send(self._phone, content)
+
+    async def change(self, what: Literal["reaction", "edited", "revoked"], target: str, text: str = "") -> str:
+        chat = str(self._phone.lid_jid)
+        match what:
+            case "reaction":
+                content = kinds.reaction(target, text, chat)
+            case "edited":
+                content = kinds.edit(target, text, chat)
+            case "revoked":
+                content = kinds.revoke(target, chat)
+        return await self._contact.send(self._phone, content)
 
     def _hand_over(self, message_id: str, attrs: dict[str, Any], cipher_type: str, data: bytes) -> None:
         node = Node("message", attrs, (Node("enc", {"v": "2", "type": cipher_type}, data),))
         self.device.deliver(QueueKey("message", message_id), node)
+
+    async def say(self, kind: MessageKind, content: Content) -> str:
+        return await self._contact.send(self._phone, encode(kind, content))
+
+    async def next_words(self) -> tuple[str, dict[str, Any]]:
+        received = await self._contact.wait_text()
+        self._contact.received.remove(received)
+        return received.message_id, received.words
 
     async def next_text(self) -> tuple[str, str]:
         received = await self._contact.wait_text()

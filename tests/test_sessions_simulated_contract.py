@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
-from sessions.model import QrOffered, ReceiptKind
+from sessions.model import Content, MessageKind, QrOffered, ReceiptKind
 from sessions.session import Session, SessionSpec
 from sessions.simulated import SimulatedPhone, SimulatedSession
 from sessions.simulated_server import Options
@@ -71,6 +72,26 @@ class SimulatedHarness(Harness):
 
     async def odd_message(self) -> str:
         return self.phone.odd_message(self.contact)
+
+    async def reply(self, text: str, quoted: str, author: str, mentions: tuple[str, ...]) -> str:
+        return self.phone.text(self.contact, text, quoted=quoted, mentions=mentions)
+
+    async def change(self, what: Literal["reaction", "edited", "revoked"], target: str, text: str = "") -> str:
+        match what:
+            case "reaction":
+                return self.phone.react(self.contact, target, text)
+            case "edited":
+                return self.phone.edit(self.contact, target, text)
+            case "revoked":
+                return self.phone.revoke(self.contact, target)
+
+    async def say(self, kind: MessageKind, content: Content) -> str:
+        return self.phone.say(self.contact, kind, content)
+
+    async def next_words(self) -> tuple[str, dict[str, Any]]:
+        received = await self.phone.next_text()
+        words: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(received.outgoing))
+        return received.message_id, {key: value for key, value in words.items() if key != "to"}
 
     async def next_text(self) -> tuple[str, str]:
         received = await self.phone.next_text()

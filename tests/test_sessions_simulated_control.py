@@ -50,6 +50,36 @@ async def test_play_over_the_socket(tmp_path: Path) -> None:
     await again.stop()
 
 
+async def test_every_kind_over_the_socket(tmp_path: Path) -> None:
+    """Other kinds are played from outside too, wait for an absent bot, and what the bot sends is shown whole."""
+    phones = tmp_path / "phones"
+    outlet = RecordingOutlet()
+    session = driver(phones)(spec(tmp_path), outlet)
+    client = PhoneClient(phones, "bot_a")
+    await session.start()
+    await client.scan()
+    await client.connected()
+    said = await client.do("say", sender=ADA, kind="location", content={"location": {"latitude": 1, "longitude": 2}})
+    heard = await outlet.wait(model.MessageReceived)
+    assert (heard.message_id, heard.kind) == (said, "location")
+    assert heard.content is not None and heard.content.location == model.Location(1, 2)
+    reacted = await client.do("react", sender=ADA, target=said, emoji="👍")
+    assert (await outlet.wait(model.ReactionReceived)).message_id == reacted
+    await session.send("job", model.OutgoingRevoke(f"{ADA}@s.whatsapp.net", "3EB0"))
+    (shown,) = (await client.state())["received"]
+    assert shown["sent"] == {"type": "revoke", "to": f"{ADA}@s.whatsapp.net", "message_id": "3EB0"}
+    assert shown["text"] == ""
+    await client.do("drop")
+    edited = await client.do("edit", sender=ADA, target=said, text="new")
+    revoked = await client.do("revoke", sender=ADA, target=said)
+    assert not outlet.of(model.MessageEdited)
+    await client.do("reconnect")
+    edit, revoke = await outlet.wait(model.MessageEdited), await outlet.wait(model.MessageRevoked)
+    assert (edit.message_id, edit.target_id, edit.content) == (edited, said, model.Content("new"))
+    assert (revoke.message_id, revoke.target_id) == (revoked, said)
+    await session.stop()
+
+
 async def test_socket_in_a_deep_directory(tmp_path: Path) -> None:
     """A path too long for a socket's address works all the same."""
     phones = tmp_path / ("d" * 60) / ("e" * 60)

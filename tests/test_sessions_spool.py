@@ -105,6 +105,15 @@ def test_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert spool.append("bot", "inc", 17, b"again")[0] == last + 1
 
 
+def test_low_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little room left on the disk the spool says that it is full while it still takes what comes."""
+    spool = Spool.open(tmp_path, MAX_BYTES)
+    assert not spool.full
+    monkeypatch.setattr(spool_module, "LOW_DISK_BYTES", 1 << 62)
+    assert spool.full
+    assert spool.append("bot", "inc", 17, b"still in hand")[0] == 1
+
+
 def test_private(tmp_path: Path) -> None:
     """Directory 0700, files 0600, whatever the umask."""
     before = os.umask(0)
@@ -332,6 +341,7 @@ class SpoolMachine(RuleBasedStateMachine):
             os.truncate(now, data.draw(st.integers(before, now.stat().st_size - 1)))
         else:
             os.truncate(now, data.draw(st.integers(0, now.stat().st_size - 1)))
+        self.spool.close()  # A dead process holds no descriptor.
         self.spool = Spool.open(self.directory, MAX_BYTES, segment_bytes=self.segment)
         # An incarnation of which nothing waits may begin anew: no worker writes one another worker has begun.
         for incarnation in self.counts:

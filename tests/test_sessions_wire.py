@@ -16,11 +16,21 @@ from tests.test_sessions_model import EXAMPLES
 
 SPEC = SessionSpec("bot_a", "inc_1", "/data/devices/bot_a/1.db", None, "Device", None)
 
+OUTGOING: list[model.Outgoing] = [
+    model.OutgoingText("1@lid", "hello"),
+    model.OutgoingText("1@lid", "hello", model.Quoted("M", "2@lid"), ("3@lid",)),
+    model.OutgoingReaction("1@lid", "M", "👍", "2@lid", from_me=True),
+    model.OutgoingEdit("1@lid", "M", "new"),
+    model.OutgoingRevoke("1@lid", "M"),
+    model.OutgoingLocation("1@lid", 1.5, -2.5, "n", "a"),
+    model.OutgoingContact("1@lid", "Bob", "BEGIN:VCARD"),
+    model.OutgoingPoll("1@lid", "?", ("a", "b"), 1),
+]
 TO_WORKER: list[ToWorker] = [
     wire.Start(SPEC),
     wire.Stop("bot_a", "inc_1"),
     wire.PairPhone(1, "bot_a", "inc_1", "4915550001111"),
-    wire.Send(2, "bot_a", "inc_1", "job", model.OutgoingText("1@lid", "hello")),
+    *[wire.Send(2, "bot_a", "inc_1", "job", outgoing) for outgoing in OUTGOING],
     wire.Logout(3, "bot_a", "inc_1"),
     wire.SpoolCommitted("inc_1", 7),
     wire.Ping(1),
@@ -42,6 +52,7 @@ FROM_WORKER: list[FromWorker] = [
 
 def test_every_frame_has_an_example() -> None:
     """The lists above hold each frame of both unions."""
+    assert {type(outgoing) for outgoing in OUTGOING} == set(typing.get_args(model.Outgoing))
     assert {type(frame) for frame in TO_WORKER} == set(typing.get_args(ToWorker))
     assert {type(frame) for frame in FROM_WORKER} == set(typing.get_args(FromWorker))
 

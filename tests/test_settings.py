@@ -73,7 +73,10 @@ def test_other_sign_in() -> None:
     auth0 = load({**JWT, "jwt_audience": "our-api, other-api"}, {})
     assert (auth0.jwt_audience, auth0.jwt_user_claim) == (("our-api", "other-api"), "sub")
     assert auth0.jwks_url == "https://x.auth0.com/.well-known/jwks.json"
-    environment = {"ORCHESTRATOR_JWT_ISSUER": "https://clerk.x.com", "ORCHESTRATOR_JWT_AUTHORIZED_PARTIES": "https://x.com"}
+    environment = {
+        "ORCHESTRATOR_JWT_ISSUER": "https://clerk.x.com",
+        "ORCHESTRATOR_JWT_AUTHORIZED_PARTIES": "https://x.com",
+    }
     clerk = load({"auth": "jwt"}, environment)
     assert clerk.jwks_url == "https://clerk.x.com/.well-known/jwks.json"
     assert clerk.jwt_authorized_parties == ("https://x.com",)
@@ -104,7 +107,12 @@ def test_other_sign_in_is_checked(options: dict[str, object], line: str) -> None
 
 def test_keys_may_come_from_this_machine() -> None:
     """Without TLS from a loopback address only."""
-    for url in ("http://127.0.0.1:9000/jwks", "http://[::1]/jwks", "http://localhost/jwks", "https://keys.example/jwks"):
+    for url in (
+        "http://127.0.0.1:9000/jwks",
+        "http://[::1]/jwks",
+        "http://localhost/jwks",
+        "https://keys.example/jwks",
+    ):
         assert load({**JWT, "jwt_jwks_url": url}, {}).jwks_url == url
 
 

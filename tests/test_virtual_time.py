@@ -19,7 +19,8 @@ def test_a_day_passes_at_once() -> None:
         return clock.monotonic(), clock.wall_ms() - wall
 
     began = time.monotonic()
-    assert virtual_time.run(main) == (pytest.approx(86_400), pytest.approx(86_400_000))
+    passed_s, passed_ms = virtual_time.run(main)
+    assert passed_s == pytest.approx(86_400) and passed_ms == pytest.approx(86_400_000)
     assert time.monotonic() - began < 2
 
 

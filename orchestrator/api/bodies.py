@@ -9,11 +9,22 @@ from __future__ import annotations
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from orchestrator.api import schema
+from orchestrator.api import schema, schema_send
 from orchestrator.errors import invalid
 from orchestrator.ports import LinkRequest
-from sessions.model import Outgoing, OutgoingText
+from sessions.model import (
+    Outgoing,
+    OutgoingContact,
+    OutgoingEdit,
+    OutgoingLocation,
+    OutgoingPoll,
+    OutgoingReaction,
+    OutgoingRevoke,
+    OutgoingText,
+    Quoted,
+)
 
 T = TypeVar("T")
 
@@ -29,16 +40,43 @@ def link_request(body: schema.Link) -> LinkRequest:
     )
 
 
-def outgoing(body: schema.SendMessage) -> Outgoing:
-    """Return what the outbox takes."""
-    return OutgoingText(body.to, body.text)
+def outgoing(body: schema_send.SendMessage) -> Outgoing:
+    """Return what the outbox takes. Refuses `invalid_field` unless exactly one form is given, whole."""
+    given = [form for form in schema_send.FORMS if getattr(body, form) is not UNSET]
+    if not given:
+        raise invalid("text", f"text: give one of {', '.join(schema_send.FORMS)}")
+    if len(given) > 1:
+        raise invalid(given[1], f"{given[1]}: give {given[0]} or {given[1]}, not both; each is a message of its own")
+    for name in schema_send.BESIDE_TEXT:
+        if getattr(body, name) is not UNSET and given != ["text"]:
+            raise invalid(name, f"{name}: this goes with text only; leave it out")
+    if body.text is not UNSET:
+        return OutgoingText(body.to, body.text, _quoted(body.quoted), tuple(body.mentions or ()))
+    if body.reaction is not UNSET:
+        reaction = body.reaction
+        return OutgoingReaction(body.to, reaction.message_id, reaction.emoji, reaction.sender or None)
+    if body.edit is not UNSET:
+        return OutgoingEdit(body.to, body.edit.message_id, body.edit.text)
+    if body.revoke is not UNSET:
+        return OutgoingRevoke(body.to, body.revoke.message_id)
+    if body.location is not UNSET:
+        place = body.location
+        return OutgoingLocation(body.to, place.latitude, place.longitude, place.name or None, place.address or None)
+    if body.contact is not UNSET:
+        return OutgoingContact(body.to, body.contact.name, body.contact.vcard)
+    assert body.poll is not UNSET
+    return OutgoingPoll(body.to, body.poll.question, tuple(body.poll.options), body.poll.selectable)
+
+
+def _quoted(quote: schema_send.Quote | UnsetType) -> Quoted | None:
+    return None if quote is UNSET else Quoted(quote.message_id, quote.sender or None)
 
 
 class Bodies:
     """Implements `ports.Bodies` over the schemas of REST."""
 
     def message(self, raw: object) -> Outgoing:
-        return outgoing(_read(raw, schema.SendMessage))
+        return outgoing(_read(raw, schema_send.SendMessage))
 
     def link(self, raw: object) -> LinkRequest:
         return link_request(_read(raw, schema.Link))
@@ -51,4 +89,6 @@ def _read(raw: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise schema.validation_problem(error) from None
+        raise schema.validation_problem(error, kind) from None
+    except UnicodeError:  # a lone surrogate is no text
+        raise invalid("body", "body: send valid Unicode") from None

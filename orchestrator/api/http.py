@@ -16,12 +16,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from orchestrator.api.limits import AllowanceName, Allowances
 from orchestrator.api.schema import ProblemAnswer, validation_problem
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.errors import PROBLEMS, Refused, invalid
 from orchestrator.model import Principal, to_json
-from orchestrator.ports import Fleet, Outbox, SignIn, Tokens
+from orchestrator.ports import Fleet, Outbox, ProxyCheck, SignIn, Tokens
 from orchestrator.store.idempotency import Conflict, Fresh, Idempotency, Pending, Recorded
 from orchestrator.tasks import Tasks
 
@@ -53,6 +54,8 @@ class Parts:
     """Whether a Host header names this server: cookies are only good there."""
     open_metrics: bool
     secure_cookie: bool
+    proxy_check: ProxyCheck
+    allowances: Allowances = field(default_factory=Allowances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,17 @@ class Call:
             raise Refused("forbidden")
         return self.parts.sign_in.user_id(other)
 
+    def spend(self, name: AllowanceName) -> None:
+        """Take one of the caller's; the answer's headers tell what is left. Refuses `rate_limited`."""
+        taken = self.parts.allowances.take(self.principal.user, name, self.parts.clock.monotonic())
+        self.request[_ALLOWANCE] = taken.headers()
+        if not taken.allowed:
+            raise Refused("rate_limited", retry_after_s=taken.retry_after_s)
+
+    def allowance_headers(self) -> dict[str, str]:
+        """What is left to the caller, for answers that begin before their handler ends."""
+        return dict(self.request.get(_ALLOWANCE, {}))
+
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """Return a whole number of the query. Refuses `invalid_field`."""
         text = self.request.query.get(name)
@@ -87,6 +101,8 @@ class Call:
             raise invalid(name, f"{name}: give a whole number from {low} to {high}")
         return int(text)
 
+
+_ALLOWANCE = web.RequestKey("allowance", dict[str, str])
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -105,6 +121,8 @@ class Route:
     body: type | None = None
     codes: tuple[str, ...] = ()
     query: tuple[tuple[str, str], ...] = ()
+    """(name, what it is)."""
+    headers: tuple[tuple[str, str], ...] = ()
     """(name, what it is)."""
     open: bool = False
     """Reachable without a principal."""
@@ -152,7 +170,7 @@ async def boundary(request: web.Request, handler: _Next) -> web.StreamResponse:
     """
     answer = await _answered(request, handler)
     if not answer.prepared:
-        for name, value in _PRIVATE.items():
+        for name, value in {**_PRIVATE, **request.get(_ALLOWANCE, {})}.items():
             answer.headers.setdefault(name, value)
     return answer
 
@@ -176,6 +194,8 @@ async def _answered(request: web.Request, handler: _Next) -> web.StreamResponse:
     except Exception as error:
         tasks: Tasks = request.app[TASKS]
         tasks.failures.report(f"http {request.method} {_pattern(request)}", error)
+        if request.writer.output_size > 0:
+            raise ConnectionResetError("the answer had begun") from None
         return problem(Refused("internal"))
 
 
@@ -205,9 +225,12 @@ def handle(parts: Parts, route: Route) -> _Next:
 
     async def run(request: web.Request) -> web.StreamResponse:
         principal = await authenticate(parts, request) if not route.open else ANONYMOUS
+        call = Call(parts, request, principal, None)
+        if not route.open:
+            call.spend("read" if request.method in {"GET", "HEAD"} else "write")
         raw = await _read(request) if route.body is not None else b""
         body = _decode(route.body, raw, request) if route.body is not None else None
-        call = Call(parts, request, principal, body)
+        call = replace(call, body=body)
         key = request.headers.get("Idempotency-Key")
         if not route.once or key is None:
             return await route.handler(call)
@@ -274,7 +297,7 @@ def _decode(kind: type, raw: bytes, request: web.Request) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise validation_problem(error) from None
+        raise validation_problem(error, kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise invalid("body", "body: this is not valid JSON") from None
 

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from orchestrator.api.http import PROBLEM_JSON, Route
+from orchestrator.api.limits import TABLE
 from orchestrator.api.schema import EventFrame, ProblemAnswer
+from orchestrator.api.schema_send import show_forms
 from orchestrator.errors import PROBLEMS
 
 _REF = "#/components/schemas/{name}"
@@ -25,21 +27,29 @@ def document(routes: Iterable[tuple[str, Route]], version: str) -> dict[str, Any
     schemas, components = msgspec.json.schema_components([*types, ProblemAnswer, EventFrame], ref_template=_REF)
     by_type = dict(zip([*types, ProblemAnswer, EventFrame], schemas, strict=True))
     _show_events(components)
+    show_forms(components["SendMessage"])
     paths: dict[str, dict[str, Any]] = {}
     for prefix, route in listed:
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, by_type)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "WhatsApp bot orchestrator", "version": version},
+        "info": {"title": "WhatsApp bot orchestrator", "version": version, "description": _limits()},
         "paths": paths,
         "components": {
             "schemas": components,
+            "headers": _HEADERS,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
             },
         },
     }
+
+
+def _limits() -> str:
+    """What the RateLimit fields of answers tell about."""
+    each = "; ".join(f"{one.what}: {one.burst} {one.pace}" for one in TABLE.values())
+    return f"Requests are counted per user ({each}). Answers tell what is left in the RateLimit fields."
 
 
 def _show_events(components: dict[str, Any]) -> None:
@@ -72,6 +82,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": text} for name in re.findall(r"{(\w+)}", route.path)
     ]
     found += [{"name": name, "in": "query", "description": what, "schema": text} for name, what in route.query]
+    found += [{"name": name, "in": "header", "description": what, "schema": text} for name, what in route.headers]
     if route.once:
         what = "the same key with the same body is carried out once; the answer is kept 24 h"
         found.append({"name": "Idempotency-Key", "in": "header", "description": what, "schema": text})
@@ -98,13 +109,28 @@ def _responses(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
                 "content": {PROBLEM_JSON: {"schema": by_type[ProblemAnswer]}},
             },
         )
+    for code, response in responses.items():
+        names = () if route.open else tuple(_HEADERS)[:-1]
+        names = (*names, "Retry-After") if code in {"429", "503"} and route.path != "/readyz" else names
+        if names:
+            headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+            responses[code] = {**response, "headers": headers}
     return responses
+
+
+_COUNT = {"type": "integer", "minimum": 0}
+_HEADERS: dict[str, Any] = {
+    "RateLimit-Limit": {"description": "How many requests at once", "schema": _COUNT},
+    "RateLimit-Remaining": {"description": "How many are left", "schema": _COUNT},
+    "RateLimit-Reset": {"description": "Seconds until all of them are back", "schema": _COUNT},
+    "Retry-After": {"description": "Seconds to wait before the next attempt", "schema": _COUNT},
+}
 
 
 def _problems(route: Route) -> dict[int, list[str]]:
     codes = {*route.codes, "internal"}
     if not route.open:
-        codes |= {"unauthorized", "token_expired", "auth_unavailable"}
+        codes |= {"unauthorized", "token_expired", "auth_unavailable", "rate_limited"}
     if route.body is not None:
         codes |= {"invalid_field", "payload_too_large", "unsupported_media_type"}
     if route.once:

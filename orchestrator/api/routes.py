@@ -11,8 +11,9 @@ from importlib import resources
 import aiohttp.typedefs
 from aiohttp import web
 
-from orchestrator.api import openapi, routes_account, routes_bots
+from orchestrator.api import openapi, routes_account, routes_bots, routes_messages, routes_proxies
 from orchestrator.api.http import MAX_BODY_BYTES, TASKS, Parts, Route, boundary, handle, reply
+from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 
 API = "/api/v1"
 
@@ -38,14 +39,19 @@ PAGE_HEADERS = {
 
 def all_routes() -> list[tuple[str, Route]]:
     """Return every documented operation with its prefix."""
-    rest = [(API, route) for route in (*routes_account.ROUTES, *routes_bots.ROUTES)]
+    rooms = (routes_account, routes_bots, routes_messages, routes_proxies)
+    rest = [(API, route) for room in rooms for route in room.ROUTES]
     return [*rest, *(("", route) for route in routes_account.SYSTEM_ROUTES)]
 
 
-def make_app(parts: Parts, version: str, *middlewares: aiohttp.typedefs.Middleware) -> web.Application:
+def make_app(
+    parts: Parts, version: str, *middlewares: aiohttp.typedefs.Middleware, streams: StreamSettings | None = None
+) -> web.Application:
     """Build the HTTP application; the gateway attaches its socket to it afterwards."""
     app = web.Application(middlewares=[*middlewares, boundary], client_max_size=MAX_BODY_BYTES)
     app[TASKS] = parts.tasks
+    app[STREAMS] = Streams(streams)
+    app.on_shutdown.append(_end_streams)
     for prefix, route in all_routes():
         add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
         add(prefix + route.path, handle(parts, route))
@@ -58,6 +64,10 @@ def make_app(parts: Parts, version: str, *middlewares: aiohttp.typedefs.Middlewa
     for address, name in {**PAGES, **ASSETS}.items():
         app.router.add_get(address, _static(name))
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    await app[STREAMS].drain()
 
 
 def _static(name: str) -> aiohttp.typedefs.Handler:

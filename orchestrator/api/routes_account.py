@@ -9,7 +9,9 @@ import msgspec
 from aiohttp import web
 
 from orchestrator.api import schema
+from orchestrator.api.accept import wanted
 from orchestrator.api.http import COOKIE, Call, Route, authenticate, check_same_origin, reply
+from orchestrator.api.streams import STREAMS
 from orchestrator.bus.bus import Committed
 from orchestrator.errors import Refused, invalid
 from orchestrator.model import Position
@@ -64,23 +66,48 @@ async def session_code(call: Call) -> web.StreamResponse:
 
 
 async def events(call: Call) -> web.StreamResponse:
-    accept = call.request.headers.get("Accept", "*/*")
-    if "json" not in accept and "*" not in accept:
-        raise Refused("not_acceptable", "Only application/json is on offer in this version.")
+    form = wanted(call.request.headers.get("Accept"), _EVENT_FORMS)
     user = call.user()
     limit = call.number("limit", 100, 1, 1000)
-    after_text = call.request.query.get("after")
-    after = (await call.parts.bus.state(user)).floor if after_text is None else _position(after_text)
-    found = await call.parts.bus.read(user, after, limit)
+    after = await _after(call, user, stream=form == STREAM)
+    if form == STREAM:
+        return await call.request.app[STREAMS].serve(call, user, after)
+    try:
+        found = await call.parts.bus.read(user, after, limit)
+    except Refused:
+        if "after" in call.request.query:
+            raise
+        # From the oldest on was asked for, and retention moved what is oldest in between.
+        after = (await call.parts.bus.state(user)).floor
+        found = await call.parts.bus.read(user, after, limit)
     position = found[-1].position if found else after
     return reply(schema.Events(position, [_frame(item) for item in found]))
 
 
-def _position(text: str) -> Position:
+STREAM = "text/event-stream"
+_EVENT_FORMS = {
+    "application/json": "application/json",
+    "application/*": "application/json",
+    "*/*": "application/json",
+    STREAM: STREAM,
+    "text/*": STREAM,
+}
+
+
+async def _after(call: Call, user: str, *, stream: bool) -> Position:
+    """Where to read on: a browser that comes back names its last event beside the address it began with."""
+    last = call.request.headers.get("Last-Event-ID") if stream else None
+    if last:
+        return _position("Last-Event-ID", last)
+    given = call.request.query.get("after")
+    return (await call.parts.bus.state(user)).floor if given is None else _position("after", given)
+
+
+def _position(field: str, text: str) -> Position:
     try:
         return Position.parse(text)
     except ValueError:
-        raise invalid("after", "after: give a position in the form EPOCH:SEQ, as events carry it") from None
+        raise invalid(field, f"{field}: give a position in the form EPOCH:SEQ, as events carry it") from None
 
 
 def _frame(item: Committed) -> msgspec.Raw:
@@ -154,10 +181,16 @@ ROUTES = (
         "GET",
         "/events",
         events,
-        "Events after a position, oldest first",
+        "Events after a position, oldest first: a page of them, or a stream that goes on (server-sent events)",
         schema.Events,
-        codes=("invalid_field", "position_expired", "forbidden", "not_acceptable"),
-        query=(("after", "EPOCH:SEQ"), ("limit", "1 to 1000, 100"), ("userId", "another user's, for operators")),
+        codes=("invalid_field", "position_expired", "forbidden", "not_acceptable", "server_draining"),
+        query=(
+            ("after", "EPOCH:SEQ"),
+            ("limit", "of a page: 1 to 1000, 100"),
+            ("userId", "another user's, for operators"),
+        ),
+        headers=(("Last-Event-ID", "of a stream: EPOCH:SEQ to go on after; wins over `after`"),),
+        media=("application/json", STREAM),
     ),
     Route("GET", "/version", version, "What is running", schema.Version, open=True),
 )

@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import web
 
 from orchestrator import qr
-from orchestrator.api import bodies, schema
+from orchestrator.api import bodies, schema, schema_send
+from orchestrator.api.accept import wanted
 from orchestrator.api.http import Call, Route, reply
-from orchestrator.errors import Refused
 from orchestrator.model import Bot, SendJob
 from orchestrator.ports import BotPatch, Fleet, NewBot, PairingCode, QrOnOffer
 
@@ -80,7 +80,7 @@ async def logout_bot(call: Call) -> web.StreamResponse:
 
 
 async def get_qr(call: Call) -> web.StreamResponse:
-    form = _qr_form(call.request.headers.get("Accept", "*/*"))
+    form = wanted(call.request.headers.get("Accept"), _QR_ASKED)
     offer = await call.parts.fleet.qr(call.user(), _bot(call))
     headers = {"Cache-Control": "no-store, private", "Referrer-Policy": "no-referrer", "Vary": "Accept"}
     if form == "image/svg+xml":
@@ -91,30 +91,12 @@ async def get_qr(call: Call) -> web.StreamResponse:
 
 
 _QR_FORMS = ("application/json", "image/svg+xml", "image/png")
-
-
-def _qr_form(accept: str) -> str:
-    for form in _by_preference(accept):
-        if form in _QR_FORMS:
-            return form
-        if form in {"*/*", "application/*"}:
-            return "application/json"
-        if form == "image/*":
-            return "image/svg+xml"
-    raise Refused("not_acceptable")
-
-
-def _by_preference(accept: str) -> list[str]:
-    """Media types of an Accept header, the most wanted first (RFC 9110, 12.5.1: weights, 0 is "not this")."""
-    found: list[tuple[float, str]] = []
-    for part in accept.split(","):
-        form, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weights = [text.removeprefix("q=") for text in parameters if text.startswith("q=")]
-        try:
-            found.append((float(weights[0]) if weights else 1.0, form))
-        except ValueError:
-            continue
-    return [form for weight, form in sorted(found, key=lambda pair: -pair[0]) if weight > 0]
+_QR_ASKED = {
+    "*/*": "application/json",
+    "application/*": "application/json",
+    "image/*": "image/svg+xml",
+    **{form: form for form in _QR_FORMS},
+}
 
 
 async def pairing_code(call: Call) -> web.StreamResponse:
@@ -277,10 +259,10 @@ ROUTES = (
         "POST",
         "/bots/{bot}/messages",
         send_message,
-        "Queue a text; ?wait=10 waits for its outcome",
+        "Queue one send; ?wait=10 waits for its outcome",
         SendJob,
         202,
-        schema.SendMessage,
+        schema_send.SendMessage,
         codes=("invalid_field", "not_linked", "idempotency_conflict", *_COMMAND),
         query=(("wait", "seconds to wait for an outcome, 0 to 60"), _USER),
         once=True,

@@ -6,7 +6,7 @@ Owns shapes and the checks of single fields; every refusal names the field and t
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -59,13 +59,6 @@ class AskPairingCode(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     phone: Phone
 
 
-class SendMessage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Send a text."""
-
-    to: Recipient
-    text: Text
-
-
 class SwapCode(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Swap a one-time code for the session cookie; without a code the cookie gives a fresh token."""
 
@@ -76,6 +69,12 @@ class AskCode(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     """Ask for a one-time code; operators may name another user."""
 
     user_id: str | None = None
+
+
+class CheckProxy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Try this proxy: http://host:port or socks5://host:port, user:password@ before the host when it asks for them."""
+
+    proxy: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +108,13 @@ class Bots(msgspec.Struct, frozen=True):
 
     position: Position
     bots: list[Bot]
+
+
+class ProxyChecked(msgspec.Struct, frozen=True):
+    """Whether WhatsApp could be reached through the proxy."""
+
+    ok: bool
+    code: Literal["proxy_failed"] | None
 
 
 class LoggedOut(msgspec.Struct, frozen=True):
@@ -193,20 +199,36 @@ def checked_proxy(proxy: str) -> str:
     return proxy
 
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
-def validation_problem(error: msgspec.ValidationError) -> Refused:
-    """Turn msgspec's message into one line that names the field first, in the words of JSON."""
+def validation_problem(error: msgspec.ValidationError, kind: type) -> Refused:
+    """Turn msgspec's message about a body of this kind into one line that names the field first and what it takes."""
     text = str(error)
     match = _PATH.search(text)
     field = match[1] if match and match[1] else ""
     said = text[: match.start()] if match else text
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", said)
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", said, re.DOTALL)
     missing = re.fullmatch(r"Object missing required field `(.*)`", said)
     if unknown:
-        return invalid(unknown[1], f"{unknown[1]}: there is no such field in this version; leave it out")
+        name = f"{field}.{unknown[1]}" if field else unknown[1]
+        if not _NAME.fullmatch(unknown[1]):  # the caller's own text: it is not repeated unless it looks like a name
+            return invalid(field or "body", f"{field or 'body'}: it holds a field there is none of in this version")
+        return invalid(name, f"{name}: there is no such field in this version; leave it out")
     if missing:
-        return invalid(missing[1], f"{missing[1]}: this field is required")
+        name = f"{field}.{missing[1]}" if field else missing[1]
+        return invalid(name, f"{name}: this field is required")
+    choices = _choices(kind, field) if said.startswith("Invalid enum value") else ()
+    if choices:
+        return invalid(field, f"{field}: give one of {', '.join(choices)}")
     name = field or "body"
     return invalid(name, f"{name}: {said[0].lower()}{said[1:].replace('`', '')}")
+
+
+def _choices(kind: type, field: str) -> tuple[str, ...]:
+    """What a field that is one of a few words takes; nothing for fields of fields."""
+    if not issubclass(kind, msgspec.Struct):
+        return ()
+    found = [member.type for member in msgspec.structs.fields(kind) if member.encode_name == field]
+    return tuple(str(word) for word in get_args(found[0])) if found else ()

@@ -148,7 +148,9 @@ def issue(data_dir: Path, user: str, ttl_s: int, *, operator: bool) -> str:
         ValueError: no key, or a wrong user id; its text says what to do.
     """
     if not names.is_user_id(user):
-        raise ValueError("--user: 1 to 64 letters, digits, _ or -")
+        raise ValueError(
+            "--user: 1 to 64 letters, digits, _ or - (where ORCHESTRATOR_AUTH names another issuer, its own form too)"
+        )
     return LocalTokens(read_key(data_dir), SystemClock()).issue(user, ttl_s, operator=operator)[0]
 
 

@@ -129,8 +129,12 @@ class Mailbox:
         return self._filled(self._durable)
 
     def _filled(self, state: BotState, bot: Bot | None = None) -> Bot:
-        limit, now_ms = self._room.limits.tries_per_hour, self._room.clock.wall_ms()
-        return live.filled(bot or state.bot, state, self._proved_ms, limit, now_ms, stale=self._journal.blocked)
+        limit, clock = self._room.limits.tries_per_hour, self._room.clock
+        away_s = clock.monotonic() - state.moving_since_s if state.moving_since_s is not None else 0.0
+        return live.filled(
+            bot or state.bot, state, self._proved_ms, limit, clock.wall_ms(), stale=self._journal.blocked,
+            moving_ms=round(away_s * 1000),
+        )  # fmt: skip
 
     def fill(self, bot: Bot) -> Bot:
         """Return a record of this bot with the fields kept in memory; one of another version keeps its own."""

@@ -12,6 +12,9 @@ from sessions import model
 
 Content = (
     model.MessageReceived
+    | model.ReactionReceived
+    | model.MessageEdited
+    | model.MessageRevoked
     | model.ReceiptReceived
     | model.Undecryptable
     | model.ProtocolNote
@@ -22,6 +25,9 @@ Content = (
 
 CONTENT: tuple[type[Content], ...] = (
     model.MessageReceived,
+    model.ReactionReceived,
+    model.MessageEdited,
+    model.MessageRevoked,
     model.ReceiptReceived,
     model.Undecryptable,
     model.ProtocolNote,
@@ -50,6 +56,12 @@ def classify(bot: str, event: Content) -> Told | Counted:
     match event:
         case model.MessageReceived(chat=chat, sender=sender, message_id=message_id):
             return Told("message", _key(bot, "message", chat, sender, message_id))
+        case model.ReactionReceived(chat=chat, sender=sender, message_id=message_id):
+            return Told("reaction", _key(bot, "reaction", chat, sender, message_id))
+        case model.MessageEdited(chat=chat, sender=sender, message_id=message_id):
+            return Told("edited", _key(bot, "edited", chat, sender, message_id))
+        case model.MessageRevoked(chat=chat, sender=sender, message_id=message_id):
+            return Told("revoked", _key(bot, "revoked", chat, sender, message_id))
         case model.ReceiptReceived(chat=chat, sender=sender, message_ids=ids, kind=kind):
             return Told("receipt", _key(bot, "receipt", chat, sender, *ids, kind))
         case model.Undecryptable(chat=chat, sender=sender, message_id=message_id):

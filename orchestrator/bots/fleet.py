@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator import errors
-from orchestrator.bots import moves, outbox_fold, proxies, record
+from orchestrator import errors, proxies
+from orchestrator.bots import moves, outbox_fold, record
 from orchestrator.bots.bot import Mailbox, deleting_key
 from orchestrator.bots.moves import BotState
 from orchestrator.bots.outbox_book import Book
@@ -43,6 +43,8 @@ PAIRING_CODE_S = 40.0
 """To start a linking process, get the first code and ask for the pairing code."""
 _TICK_S = 1.0
 _AWAY_S = 1.0
+_BOOT_S = 5.0
+"""For what is true of the stored bots now to be durable; a storage that takes nothing keeps nobody from serving."""
 _CLOSE_S = 3.0
 _NAME_MOST = 80
 
@@ -83,7 +85,10 @@ class BotFleet:
     # --- start and end ---
 
     async def load(self) -> None:
-        """Read all bots; each has its mailbox from here on. Nothing is started before `begin`."""
+        """Read all bots; each has its mailbox from here on. Nothing is started before `begin`.
+
+        When this returns nobody is shown a status of the process before, unless the storage takes nothing.
+        """
         privates = {key.removeprefix("private/"): value async for _, key, value in self._bus.scan("private/")}
         jobs: dict[str, list[StoredJob]] = {}
         async for _, _, value in self._bus.scan("job/"):
@@ -102,6 +107,9 @@ class BotFleet:
                 await self._finish_deletion(user, bot_id)
         for mailbox in self._mailboxes.values():
             mailbox.post(moves.Boot())
+        booted = [self._tasks.spawn("boot mailbox", mailbox.idle()) for mailbox in self._mailboxes.values()]
+        if booted:
+            await asyncio.wait(booted, timeout=_BOOT_S)
         self._ticker = self._tasks.spawn("fleet ticker", self._tick())
 
     def begin(self) -> None:

@@ -94,10 +94,11 @@ def gone(step: Step, event: SessionGone) -> None:
         step.want("run")
         return
     exit_ = child.Crash() if crashed and event.alone else child.Retry(0.0 if event.cause == "condemned" else None)
-    _come_back(step, session, _GONE_REASONS[event.cause], exit_)
+    # A start that hung once may hang again, and would keep the pool's gate shut for the others.
+    _come_back(step, session, _GONE_REASONS[event.cause], exit_, own=event.cause == "start_timed_out")
 
 
-def _come_back(step: Step, session: moves.Session, reason: str | None, exit_: child.Exit) -> None:
+def _come_back(step: Step, session: moves.Session, reason: str | None, exit_: child.Exit, *, own: bool = False) -> None:
     step.disarm("healthy", "move", "move_latest")
     step.set(moving_since_s=None)
     decision = policy.next(step.s.history, exit_, step.now.mono_s, step.now.random)
@@ -115,7 +116,7 @@ def _come_back(step: Step, session: moves.Session, reason: str | None, exit_: ch
         return
     status = step.bot.status if step.bot.status in {"starting", "connecting"} else "reconnecting"
     step.status(status, reason, retry_at=step.retry_at(delay_s))
-    step.want("run", delay_s)
+    step.want("run", delay_s, own=own)
 
 
 def stopped(step: Step) -> None:

@@ -133,11 +133,17 @@ def _refuse(step: Step, code: str, *, current: bool) -> None:
     step.status("login_expired", code)
 
 
-def unreachable(step: Step, verdict: Verdict) -> None:
+def nothing_offered(step: Step) -> bool:
+    """Whether an attempt runs that never had a code: nobody could have scanned, so nothing has expired."""
+    session, candidate = step.s.session, step.private.candidate
+    return session is not None and session.purpose == "link" and candidate is not None and not candidate.offered
+
+
+def unreachable(step: Step, reason: str) -> None:
     """The attempt found no WhatsApp: try again soon, as the same attempt; a code comes by itself with the network."""
     tries = step.s.unreached
     delay_s = SHORT_RETRIES_S[min(tries, len(SHORT_RETRIES_S) - 1)]
-    again(step, step.unreached(verdict.reason), delay_s)
+    again(step, reason, delay_s)
     step.set(unreached=tries + 1)
     step.quiet = tries >= TOLD_RETRIES
 

@@ -80,7 +80,10 @@ def _present(step: Step, verdict: Verdict, event: Told) -> None:
         case model.Disconnected() if step.bot.status == "pairing":
             return  # WhatsApp restarts the stream after pairing (515): never an error, never a frame.
         case model.StartFailed() if verdict.status == "starting":
-            fold_link.unreachable(step, verdict)
+            fold_link.unreachable(step, step.unreached(verdict.reason))
+        case model.CodesExpired() | model.Disconnected() if fold_link.nothing_offered(step):
+            # The library tells a closed connection like codes used up.
+            fold_link.unreachable(step, "whatsapp_unreachable")
         case model.KeepaliveRestored():
             step.set(keepalive_open=False)
             _tell(step, verdict, event)
@@ -208,6 +211,7 @@ def _follow(step: Step, verdict: Verdict, at_ms: int) -> None:
             _end(step, verdict)
         case lifecycle.HoldFleet():
             step.set(want=None, climbing=False)
+            step.forget_attempt()
             _settle_status(step, verdict)
             step.end_session()
         case _:

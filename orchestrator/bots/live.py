@@ -18,7 +18,14 @@ waits 10 s for the answer (whatsmeow keepalive.go)."""
 
 
 def filled(
-    bot: Bot, state: BotState, proved_ms: int | None, tries_per_hour: int, now_ms: int, *, stale: bool = False
+    bot: Bot,
+    state: BotState,
+    proved_ms: int | None,
+    tries_per_hour: int,
+    now_ms: int,
+    *,
+    stale: bool = False,
+    moving_ms: int = 0,
 ) -> Bot:
     """Return the record as it is to be shown now.
 
@@ -26,9 +33,10 @@ def filled(
         bot: the record, of the same version as the one in `state`.
         proved_ms: when WhatsApp was last heard.
         stale: what the session tells can't be stored at present, so its silence proves nothing.
+        moving_ms: how long the bot has been without a link on its way to the pool, which is no change of status.
     """
     up = bot.status == "connected" and state.session is not None and not state.keepalive_open and not stale
-    by_silence = max(now_ms - PING_S * 1000, bot.since) if up else None
+    by_silence = max(now_ms - moving_ms - PING_S * 1000, bot.since) if up else None
     proved = max((at for at in (proved_ms, by_silence) if at is not None), default=None)
     link = bot.link
     if link is not None:

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
-from orchestrator import errors
-from orchestrator.bots import outbox_fold
+from orchestrator.bots import outbox_kinds
 from orchestrator.bots.fleet import BotFleet
 from orchestrator.errors import Refused
 from orchestrator.model import SendJob
 from sessions.model import Outgoing
-
-MAX_TEXT = 65_536
-"""Characters of one message: what WhatsApp's own clients let people write."""
 
 
 class BotOutbox:
@@ -28,10 +22,7 @@ class BotOutbox:
 
     async def submit(self, user: str, bot_id: str, outgoing: Outgoing, job_id: str | None = None) -> SendJob:
         mailbox = self._fleet.mailbox(user, bot_id)
-        if not outgoing.text or len(outgoing.text) > MAX_TEXT:
-            raise errors.invalid("text", f"text has 1 to {MAX_TEXT} characters.")
-        resolved = msgspec.structs.replace(outgoing, to=outbox_fold.resolve(outgoing.to))
-        return await mailbox.submit(resolved, job_id)
+        return await mailbox.submit(outbox_kinds.checked(outgoing, mailbox.state.bot.account), job_id)
 
     async def job(self, user: str, bot_id: str, job_id: str) -> SendJob:
         job = self._fleet.mailbox(user, bot_id).sending.job(job_id)

@@ -72,11 +72,11 @@ def decode(value: bytes) -> StoredJob:
     return _stored.decode(value)
 
 
-def resolve(to: str) -> str:
+def resolve(to: str, field: str = "to") -> str:
     """Return the canonical chat of an address: a phone number with or without `+`, or a JID users may write to.
 
     Raises:
-        Refused: `invalid_field` naming `to` and the remedy; the text itself is not repeated.
+        Refused: `invalid_field` naming the field and the remedy; the text itself is not repeated.
     """
     text = to.strip()
     if "@" not in text:
@@ -84,18 +84,19 @@ def resolve(to: str) -> str:
         if _PHONE.fullmatch(digits):
             return str(Jid(digits, USER_SERVER))
         raise errors.invalid(
-            "to",
-            "to is a phone number with its country code and without leading zeros, such as +4915112345678, or a JID.",
+            field,
+            f"{field} is a phone number with its country code and without leading zeros, such as +4915112345678, "
+            "or a JID.",
         )
     try:
         jid = Jid.parse(text).bare
     except ValueError as error:
-        raise errors.invalid("to", f"to is not an address: {error}.") from None
+        raise errors.invalid(field, f"{field} is not an address: {error}.") from None
     shape = {USER_SERVER: _PHONE, LID_SERVER: _LID, GROUP_SERVER: _GROUP}.get(jid.server)
     if shape is None:
-        raise errors.invalid("to", "to must be a person (@s.whatsapp.net, @c.us, @lid) or a group (@g.us).")
+        raise errors.invalid(field, f"{field} must be a person (@s.whatsapp.net, @c.us, @lid) or a group (@g.us).")
     if not shape.fullmatch(jid.user):
-        raise errors.invalid("to", f"to has no valid number in front of @{jid.server}.")
+        raise errors.invalid(field, f"{field} has no valid number in front of @{jid.server}.")
     return str(jid)
 
 

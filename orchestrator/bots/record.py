@@ -65,12 +65,6 @@ class Private(msgspec.Struct, frozen=True):
     """The last linked account, kept after a log-out: another one bumps `generation`."""
 
 
-class Erasing(msgspec.Struct, frozen=True):
-    """A deletion that has begun (`deleting/<bot>`): survives a crash, so that `deleted` is always told."""
-
-    bot: str
-
-
 _private: msgspec.json.Decoder[Private] = msgspec.json.Decoder(Private)
 
 

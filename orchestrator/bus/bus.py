@@ -86,8 +86,8 @@ Delivery = Committed | Announced
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """Where a user's log stands. `floor` is the position after which everything is kept (seq 0 when nothing was
-    dropped); a user nobody wrote for yet has an epoch all the same."""
+    """Where a user's log stands. `floor` is the position after which everything is kept (seq 0 when retention cut
+    nothing yet); it only rises, and may reach the head. A user nobody wrote for yet has an epoch all the same."""
 
     floor: Position
     head: Position
@@ -99,6 +99,29 @@ class Snapshot:
 
     state: LogState
     values: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Before:
+    """A place among stored messages, which lie by the time WhatsApp says they were sent, then by `seq`."""
+
+    sent_at_ms: int
+    seq: int
+    """Of the message's event; 0 is before everything sent in that millisecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message of a bot, kept longer than its event."""
+
+    id: str
+    """Its event's."""
+    bot: str
+    at: int
+    before: Before
+    """Its own place: pass it to read on with older ones."""
+    data: bytes
+    """Its event's: finished JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +145,8 @@ class Subscription(Protocol):
         the first live event. An announcement withdrawn before it was read is not returned.
 
         Raises:
-            Refused: `position_expired` (with floor) when retention overtook the reader: take a snapshot.
+            Refused: `position_expired` (with floor, head and epoch) when retention overtook the reader, now and at every
+                later call: close it, take a snapshot, subscribe at its head.
         """
         ...
 
@@ -137,7 +161,14 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """Durable per-user logs with the newest values beside them."""
+    """Durable per-user logs with the newest values beside them.
+
+    Of each log the newest events are kept, by count, bytes and age, whichever is reached first (`Retention`); a log may
+    be a 64th longer than its limits, or more until a large cut is done in steps; age is looked at every few minutes.
+    What is cut is below `floor` at once: a reader gets every event after its position, or `position_expired`, never a
+    gap. Values, announcements, marks and dedupe keys are never cut. A log nobody writes to and nobody reads costs its
+    rows and nothing else. The epoch changes when a start finds the log restored, repaired or brought from elsewhere.
+    """
 
     features: Features
 
@@ -169,8 +200,8 @@ class Bus(Protocol):
         """Return committed events after a position, oldest first; empty means nothing newer yet.
 
         Raises:
-            Refused: `position_expired` (with `floor`, `epoch`) when the epoch differs, the position is below floor,
-                or it is above head.
+            Refused: `position_expired` (with `floor`, `head`, `epoch`) when the epoch differs, the position is below
+                floor (also one that `state` told as the floor a moment ago), or it is above head.
         """
         ...
 
@@ -190,6 +221,23 @@ class Bus(Protocol):
         """Return the current announcement under the key, if it has not expired."""
         ...
 
+    async def messages(
+        self, user: str, bot: str, chat: str | None = None, before: Before | None = None, limit: int = 50
+    ) -> list[StoredMessage]:
+        """Return a bot's stored messages, newest first by the time they were sent; empty means there are no older ones.
+
+        A message is stored in the transaction of its event (`message_sync`, `message`), is kept for days instead of
+        hours, and goes with its bot. A page holds at most `limit` messages and 1 MiB, and at least one.
+
+        Args:
+            user: Whose.
+            bot: Of which bot.
+            chat: Of this chat only; where both forms of a person's address are known, either finds all of it.
+            before: Only those before this place.
+            limit: At most so many.
+        """
+        ...
+
     def scan(self, prefix: str) -> AsyncIterator[tuple[str, str, bytes]]:
         """Yield (user, key, value) of every user's values under a prefix, for start-up."""
         ...
@@ -199,7 +247,7 @@ class Bus(Protocol):
         ...
 
     async def erase(self, user: str, bot: str) -> None:
-        """Remove a deleted bot's events, values, dedupe keys and marks for good. Readers see no gap."""
+        """Remove a deleted bot's events, messages, values, dedupe keys and marks for good. Readers see no gap."""
         ...
 
     async def close(self) -> None:

@@ -8,11 +8,24 @@ from __future__ import annotations
 import asyncio
 import bisect
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-from orchestrator.bus.bus import Announced, Committed, Entry, Features, LogState, Outcome, Snapshot
-from orchestrator.bus.plan import Log, Mark, bot_of_key, check_position, decide
+from orchestrator.bus.bus import (
+    Announced,
+    Before,
+    Committed,
+    Entry,
+    Features,
+    LogState,
+    Outcome,
+    Snapshot,
+    StoredMessage,
+)
+from orchestrator.bus.messages import Folded, fold, whole_page
+from orchestrator.bus.plan import MARGIN_BYTES, Log, Mark, bot_of_key, check_position, decide
 from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain, cut
+from orchestrator.bus.retention import Retention, Standing, cut_log, overdue
 from orchestrator.clock import Clock
 from orchestrator.errors import Refused
 from orchestrator.model import Event, Position, new_id
@@ -23,10 +36,15 @@ class MemoryBus:
 
     features = Features(durable=False)
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, retention: Retention | None = None) -> None:
+        self._clock = clock
+        self._retention = retention or Retention()
         self._readers = Readers(clock.wall_ms)
         self._logs: dict[str, Log] = {}
         self._events: dict[str, list[Item]] = {}
+        self._stored_ms: dict[str, dict[int, int]] = {}
+        self._bytes: dict[str, int] = {}
+        self._messages: dict[str, list[tuple[Folded, StoredMessage, int]]] = {}
         self._values: dict[str, dict[str, bytes]] = {}
         self._marks: dict[str, Mark] = {}
         self._dedupe: dict[tuple[str, str], str | None] = {}
@@ -54,8 +72,13 @@ class MemoryBus:
         for user, items in fresh.items():
             log = self._logs[user]
             self._events.setdefault(user, []).extend(items)
-            self._logs[user] = Log(log.number, log.epoch, items[-1][0], log.floor)
+            self._stored_ms.setdefault(user, {}).update(dict.fromkeys((seq for seq, _ in items), self._clock.wall_ms()))
+            self._bytes[user] = self._bytes.get(user, 0) + _size(items)
+            self._logs[user] = replace(log, head=items[-1][0])
             self._readers.push(user, items, items[-1][0])
+            self._store_messages(user, items)
+            if overdue(self._standing(user), self._retention):
+                self._trim(user)
         await asyncio.sleep(0)  # let others run, as a commit that goes to a disk does
         return plan.outcomes
 
@@ -93,6 +116,22 @@ class MemoryBus:
         """See `Bus.announced`."""
         return self._readers.announced(user, key)
 
+    async def messages(
+        self, user: str, bot: str, chat: str | None = None, before: Before | None = None, limit: int = 50
+    ) -> list[StoredMessage]:
+        """See `Bus.messages`."""
+        mine = [(folded, one) for folded, one, _ in self._messages.get(user, []) if folded.bot == bot]
+        forms = {chat}.union(
+            *(
+                {folded.chat, folded.chat_pn}
+                for folded, _ in mine
+                if folded.chat_pn and chat in {folded.chat, folded.chat_pn}
+            )
+        )
+        found = [one for folded, one in mine if chat is None or folded.chat in forms]
+        older = [one for one in found if before is None or one.before < before]
+        return whole_page(sorted(older, key=lambda one: one.before, reverse=True), limit)
+
     async def scan(self, prefix: str) -> AsyncIterator[tuple[str, str, bytes]]:
         """See `Bus.scan`."""
         rows = [
@@ -111,7 +150,10 @@ class MemoryBus:
 
     async def erase(self, user: str, bot: str) -> None:
         """See `Bus.erase`."""
+        gone = [item for item in self._events.get(user, []) if item[1].bot == bot]
         self._events[user] = [item for item in self._events.get(user, []) if item[1].bot != bot]
+        self._bytes[user] = self._bytes.get(user, 0) - _size(gone)
+        self._messages[user] = [kept for kept in self._messages.get(user, []) if kept[0].bot != bot]
         values = self._values.get(user, {})
         for key in [key for key in values if bot_of_key(key) == bot]:
             del values[key]
@@ -120,6 +162,14 @@ class MemoryBus:
         for name in [name for name, mark in self._marks.items() if mark.user == user and mark.bot == bot]:
             del self._marks[name]
         self._readers.forget(user, bot)
+
+    async def tidy(self) -> None:
+        """Let go of what retention keeps no longer; by itself it does so only when a log outgrows count or bytes."""
+        for user in self._logs:
+            self._trim(user)
+        before_ms = self._clock.wall_ms() - self._retention.max_message_age_ms
+        for user, kept in self._messages.items():
+            self._messages[user] = [one for one in kept if one[2] >= before_ms]
 
     async def close(self) -> None:
         """See `Bus.close`."""
@@ -132,8 +182,33 @@ class MemoryBus:
             log = self._logs[user] = Log(len(self._logs) + 1, new_id("log", 12), 0)
         return log
 
+    def _store_messages(self, user: str, items: Sequence[Item]) -> None:
+        for seq, event in items:
+            if (folded := fold(event)) is not None:
+                stored = StoredMessage(event.id, folded.bot, event.at, Before(folded.sent_at_ms, seq), event.data)
+                self._messages.setdefault(user, []).append((folded, stored, self._clock.wall_ms()))
+
+    def _standing(self, user: str) -> Standing:
+        log = self._logs[user]
+        return Standing(log.head, log.floor, self._bytes.get(user, 0))
+
+    def _trim(self, user: str) -> None:
+        events, stored = self._events.get(user, []), self._stored_ms.get(user, {})
+        rows = ((seq, len(event.data) + MARGIN_BYTES, stored[seq]) for seq, event in events)
+        trimmed = cut_log(self._standing(user), rows, self._retention, self._clock.wall_ms(), len(events))
+        self._events[user] = [item for item in events if item[0] > trimmed.floor]
+        self._stored_ms[user] = {seq: at for seq, at in stored.items() if seq > trimmed.floor}
+        self._bytes[user] = trimmed.size_bytes
+        self._logs[user] = replace(self._logs[user], floor=trimmed.floor)
+
     async def _page(self, user: str, after: int, upto: int, limit: int = PAGE_ITEMS) -> Page:
+        log = self._log(user)
+        check_position(log.state, Position(log.epoch, after))
         events = self._events.get(user, [])
         start = bisect.bisect_right(events, after, key=lambda item: item[0])
         stop = bisect.bisect_right(events, upto, key=lambda item: item[0])
         return cut(events[start : min(stop, start + limit + 1)], limit, upto)
+
+
+def _size(items: Sequence[Item]) -> int:
+    return sum(len(event.data) + MARGIN_BYTES for _, event in items)

@@ -56,6 +56,8 @@ class Plan:
     dedupe: dict[tuple[str, str], str | None] = field(default_factory=dict)
     """(user, key) → bot."""
     heads: dict[str, int] = field(default_factory=dict)
+    floors: dict[str, int] = field(default_factory=dict)
+    """Of the logs that retention cut after the batch; decided by the back end with `retention.py`."""
 
 
 def decide(

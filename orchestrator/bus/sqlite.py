@@ -8,37 +8,59 @@ sockets, sessions or statuses. Read `plan.py` for the rules, `statements.py` for
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from orchestrator.bus.bus import Announced, Committed, Entry, Features, LogState, Outcome, Snapshot
+import structlog
+
+from orchestrator.bus.bus import (
+    Announced,
+    Before,
+    Committed,
+    Entry,
+    Features,
+    LogState,
+    Outcome,
+    Snapshot,
+    StoredMessage,
+)
 from orchestrator.bus.group import Call, Erase, Group, fail
+from orchestrator.bus.keeping import erase_bot, logs_to_trim, prune_dedupe, trim_log
+from orchestrator.bus.message_rows import erase_messages, logs_with_old_messages, prune_messages, read_messages
 from orchestrator.bus.plan import Log, Plan, check_position
 from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain
+from orchestrator.bus.retention import Retention
 from orchestrator.bus.statements import (
-    erase_bot,
     load_logs,
-    prune_dedupe,
     read_mark,
     read_page,
     read_snapshot,
+    renew_epochs,
     scan_values,
     write_batch,
 )
 from orchestrator.clock import Clock
 from orchestrator.errors import Refused
 from orchestrator.model import Event, Position, new_id
+from orchestrator.store import heads
 from orchestrator.store.database import Database
 from orchestrator.tasks import Tasks
+
+_log = structlog.get_logger("bus")
 
 DEDUPE_KEEP_MS = 30 * 24 * 3600 * 1000
 _CHECKPOINT_ENTRIES = 1000
 """After so many entries the log is folded into the file by a thread beside the writer, so that no commit stands still
 for it."""
-_PRUNE_EVERY_S = 3600.0
+_TIDY_EVERY_S = 300.0
+_NOTE_EVERY_S = 1.0
 _PRUNE_STEP = 2000
+_TRIM_STEP = 1000
+_ERASE_STEP = 500
 
 
 class SqliteBus:
@@ -46,8 +68,11 @@ class SqliteBus:
 
     features = Features(durable=True)
 
-    def __init__(self, database: Database, clock: Clock, tasks: Tasks, logs: dict[str, Log]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, tasks: Tasks, logs: dict[str, Log], retention: Retention
+    ) -> None:
         self._database = database
+        self._retention = retention
         self._clock = clock
         self._tasks = tasks
         self._logs = logs
@@ -55,26 +80,41 @@ class SqliteBus:
         self._readers = Readers(clock.wall_ms)
         self._group = Group(self._write, self._erase)
         self._settled = asyncio.Event()
-        self._pruner: asyncio.Task[None] | None = None
+        self._events = sum(log.head for log in logs.values())
+        self._noted = -1
+        self._note_lock = threading.Lock()
+        self._grown = asyncio.Event()
+        self._keepers: list[asyncio.Task[None]] = []
         self._checkpointer: asyncio.Task[None] | None = None
         self._unfolded = 0
         self._committed: Callable[[float], None] | None = None
 
     @classmethod
     async def open(
-        cls, database: Database, clock: Clock, tasks: Tasks, committed: Callable[[float], None] | None = None
+        cls,
+        database: Database,
+        clock: Clock,
+        tasks: Tasks,
+        committed: Callable[[float], None] | None = None,
+        retention: Retention | None = None,
     ) -> SqliteBus:
         """Read the heads and start writing. The database stays its opener's to close, after the bus.
+
+        When the database is older than what is noted beside it (a backup was restored, a damaged file repaired), or
+        was brought from elsewhere, every log gets a new epoch: positions that were told before lead to snapshots.
 
         `committed` is told how long each commit call took, in seconds.
 
         Raises:
             Refused: `storage_unavailable`.
         """
-        bus = cls(database, clock, tasks, await database.read(load_logs))
+        bus = cls(database, clock, tasks, await database.read(load_logs), retention or Retention())
         bus._committed = committed
+        if await asyncio.to_thread(heads.is_older, database.path, bus._events):
+            await bus._renew()
+        await bus._note()
         bus._group.start(tasks)
-        bus._pruner = tasks.spawn("bus pruner", bus._prune())
+        bus._keepers = [tasks.spawn("bus tidier", bus._keep_tidy()), tasks.spawn("bus heads", bus._keep_noted())]
         return bus
 
     async def commit(self, entries: Sequence[Entry]) -> list[Outcome]:
@@ -126,6 +166,13 @@ class SqliteBus:
         """See `Bus.announced`."""
         return self._readers.announced(user, key)
 
+    async def messages(
+        self, user: str, bot: str, chat: str | None = None, before: Before | None = None, limit: int = 50
+    ) -> list[StoredMessage]:
+        """See `Bus.messages`."""
+        log = await self._log(user)
+        return await self._database.read(lambda one: read_messages(one, log.number, bot, chat, before, limit))
+
     async def scan(self, prefix: str) -> AsyncIterator[tuple[str, str, bytes]]:
         """See `Bus.scan`."""
         after = ("", -1)
@@ -143,14 +190,26 @@ class SqliteBus:
 
     async def erase(self, user: str, bot: str) -> None:
         """See `Bus.erase`."""
+        # Messages of 90 days may be many: they go in steps that let others' commits through, the newest ones last.
+        await self._erase_messages(user, bot)
         await self._group.erase(user, bot)
+        await self._erase_messages(user, bot)
+
+    async def _erase_messages(self, user: str, bot: str) -> None:
+        log = self._logs.get(user)
+        if log is not None:
+            step = partial(erase_messages, log=log.number, bot=bot, limit=_ERASE_STEP)
+            while await self._database.write(step) == _ERASE_STEP:
+                pass
 
     async def close(self) -> None:
         """See `Bus.close`."""
-        if self._pruner is not None:
-            self._pruner.cancel()
-            await asyncio.wait([self._pruner])
+        for keeper in self._keepers:
+            keeper.cancel()
+        if self._keepers:
+            await asyncio.wait(self._keepers)
         await self._group.close()
+        await self._note()
         if self._checkpointer is not None:
             await asyncio.wait([self._checkpointer])
         self._readers.close()
@@ -190,21 +249,28 @@ class SqliteBus:
             return Plan()
         logs = created | {user: self._logs[user] for user in users - created.keys()}
         now_ms = self._clock.wall_ms()
-        plan = await self._database.write(lambda connection: write_batch(connection, entries, logs, created, now_ms))
+        plan = await self._database.write(
+            lambda connection: write_batch(connection, entries, logs, created, self._retention, now_ms)
+        )
         self._logs.update(created)
         self._next_log += len(created)
         return plan
 
     def _tell(self, plan: Plan) -> None:
-        """Move the heads, then hand the new events to the readers that are there."""
+        """Move heads and floors, then hand the new events to the readers that are there."""
         fresh: dict[str, list[Item]] = {}
         for user, seq, event in plan.events:
             fresh.setdefault(user, []).append((seq, event))
         for user, head in plan.heads.items():
             self._logs[user] = replace(self._logs[user], head=head)
+        for user, floor in plan.floors.items():
+            self._raise_floor(user, floor)
         for user, items in fresh.items():
             self._readers.push(user, items, items[-1][0])
         self._settled.set()
+        if plan.events:
+            self._events += len(plan.events)
+            self._grown.set()
 
     def _fold_log(self, entries: int) -> None:
         self._unfolded += entries
@@ -230,17 +296,75 @@ class SqliteBus:
 
     async def _page(self, user: str, after: int, upto: int, limit: int = PAGE_ITEMS) -> Page:
         log = self._logs[user]
-        check_position(log.state, Position(log.epoch, after))
-        return await self._database.read(lambda connection: read_page(connection, user, log.number, after, upto, limit))
+        position = Position(log.epoch, after)
+        return await self._database.read(
+            lambda connection: read_page(connection, user, log.number, position, upto, limit)
+        )
 
-    async def _prune(self) -> None:
-        """Let dedupe keys go after 30 days, in small steps between the groups, at start and hourly."""
-        while True:
-            before_ms = self._clock.wall_ms() - DEDUPE_KEEP_MS
+    # --- noticing an older database ------------------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        epochs = {log.number: new_id("log", 12) for log in self._logs.values()}
+        if epochs:
+            await self._database.write(partial(renew_epochs, epochs=epochs))
+            _log.warning("Event logs begin a new epoch: the database was restored or brought here", logs=len(epochs))
+        self._logs = {user: replace(log, epoch=epochs[log.number]) for user, log in self._logs.items()}
+
+    async def _note(self) -> None:
+        """Note how many events were ever committed. Failing, an older database might go unnoticed: nothing more."""
+        events = self._events
+        if events != self._noted:
             try:
-                removed = _PRUNE_STEP
-                while removed:
-                    removed = await self._database.write(partial(prune_dedupe, before_ms=before_ms, limit=_PRUNE_STEP))
-            except Refused:
-                pass  # the disk's trouble is reported where it loses something; the next hour tries again
-            await asyncio.sleep(_PRUNE_EVERY_S)
+                await asyncio.to_thread(self._write_note, events)
+            except OSError as error:
+                _log.warning("Heads not noted", error=error.strerror)
+
+    def _write_note(self, events: int) -> None:
+        with self._note_lock:  # a thread outlives the cancelled task that began it
+            if events > self._noted:
+                heads.note(self._database.path, events)
+                self._noted = events
+
+    async def _keep_noted(self) -> None:
+        while True:
+            await self._grown.wait()
+            self._grown.clear()
+            await self._note()
+            await asyncio.sleep(_NOTE_EVERY_S)
+
+    # --- letting go ----------------------------------------------------------------------------------------------
+
+    async def tidy(self) -> None:
+        """Let go of what is kept no longer, in small steps between the groups: dedupe keys after 30 days, old messages,
+        and what retention cuts from logs that nobody writes to. Done by itself at start and every 5 minutes.
+
+        Raises:
+            Refused: `storage_unavailable`: some of it is left for the next time.
+        """
+        now_ms = self._clock.wall_ms()
+        prune = partial(prune_dedupe, before_ms=now_ms - DEDUPE_KEEP_MS, limit=_PRUNE_STEP)
+        while await self._database.write(prune) == _PRUNE_STEP:
+            pass
+        for user, log in await self._database.read(lambda one: logs_to_trim(one, self._retention, now_ms)):
+            trim = partial(trim_log, log=log, retention=self._retention, now_ms=now_ms, budget=_TRIM_STEP)
+            more = True
+            while more:
+                cut = await self._database.write(trim)
+                self._raise_floor(user, cut.floor)
+                more = cut.more
+        before_ms = now_ms - self._retention.max_message_age_ms
+        for log in await self._database.read(partial(logs_with_old_messages, before_ms=before_ms)):
+            while await self._database.write(partial(prune_messages, log=log, before_ms=before_ms, limit=_TRIM_STEP)):
+                pass
+
+    def _raise_floor(self, user: str, floor: int) -> None:
+        log = self._logs.get(user)
+        if log is not None and floor > log.floor:
+            self._logs[user] = replace(log, floor=floor)
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            # The disk's trouble is reported where it loses something; the next time tries again.
+            with suppress(Refused):
+                await self.tidy()
+            await asyncio.sleep(_TIDY_EVERY_S)

@@ -1,6 +1,7 @@
 """The bus's SQL: functions that run inside a transaction, on the connection's thread.
 
-Owns the tables of migration 0001. It decides nothing: `plan.py` does. Read `sqlite.py` for who calls it.
+Owns writing and reading the tables of migration 0001. It decides nothing: `plan.py` does. Read `keeping.py` for how
+rows go again, `sqlite.py` for who calls it.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from orchestrator.bus.bus import Entry, LogState, Snapshot
-from orchestrator.bus.plan import Log, Plan, bot_of_key, decide
+from orchestrator.bus.keeping import trim_log
+from orchestrator.bus.message_rows import write_messages
+from orchestrator.bus.places import SEQ_MASK, place
+from orchestrator.bus.plan import MARGIN_BYTES, Log, Plan, bot_of_key, check_position, decide
 from orchestrator.bus.reader import Page, cut
+from orchestrator.bus.retention import Retention, Standing, overdue
 from orchestrator.model import Event, Position
 
 T = TypeVar("T")
 
-_SEQ_BITS = 40
 _CHUNK = 64
+_TRIM_LEAST = 64
 _LAST_CHARACTER = "\U0010ffff"
-
-
-def place(log: int, seq: int) -> int:
-    """Return the row id of an event: a log lies together, in order."""
-    return log << _SEQ_BITS | seq
 
 
 def load_logs(connection: sqlite3.Connection) -> dict[str, Log]:
@@ -33,14 +33,21 @@ def load_logs(connection: sqlite3.Connection) -> dict[str, Log]:
     return {user: Log(number, epoch, head, floor) for user, number, epoch, head, floor in rows}
 
 
+def renew_epochs(connection: sqlite3.Connection, epochs: Mapping[int, str]) -> None:
+    """Give logs (number → epoch) new epochs."""
+    connection.executemany("UPDATE logs SET epoch = ? WHERE log = ?", [(epoch, log) for log, epoch in epochs.items()])
+
+
 def write_batch(
     connection: sqlite3.Connection,
     entries: Sequence[Entry],
     logs: Mapping[str, Log],
     created: Mapping[str, Log],
+    retention: Retention,
     now_ms: int,
 ) -> Plan:
-    """Decide and write one batch. `logs` holds every user of it, `created` those that are new."""
+    """Decide and write one batch, and cut the logs it has made too long: at most twice as many events go as it wrote,
+    and a few more. `logs` holds every user of it, `created` those that are new."""
     if created:
         rows = [(log.number, user, log.epoch) for user, log in created.items()]
         connection.executemany("INSERT INTO logs (log, user, epoch, head, floor) VALUES (?, ?, ?, 0, 0)", rows)
@@ -48,7 +55,29 @@ def write_batch(
     keys = {(entry.user, entry.dedupe) for entry in entries if entry.dedupe is not None}
     plan = decide(entries, logs, marks, _known(connection, keys, logs))
     _write(connection, plan, logs, now_ms)
+    write_messages(connection, plan.events, logs, now_ms)
+    budget = 2 * len(plan.events) + _TRIM_LEAST
+    for user, standing in _grow(connection, plan, logs, now_ms).items():
+        if overdue(standing, retention):
+            plan.floors[user] = trim_log(connection, logs[user].number, retention, now_ms, budget).floor
+            budget = max(_TRIM_LEAST, budget - (plan.floors[user] - standing.floor))
     return plan
+
+
+def _grow(connection: sqlite3.Connection, plan: Plan, logs: Mapping[str, Log], now_ms: int) -> dict[str, Standing]:
+    """Move the heads and count the bytes of what the batch wrote."""
+    sizes = dict.fromkeys(plan.heads, 0)
+    for user, _, event in plan.events:
+        sizes[user] += len(event.data) + MARGIN_BYTES
+    standings: dict[str, Standing] = {}
+    for user, head in plan.heads.items():
+        (row,) = connection.execute(
+            "UPDATE logs SET head = ?, bytes = bytes + ?, oldest_at = coalesce(oldest_at, ?) WHERE log = ? "
+            "RETURNING head, floor, bytes",
+            (head, sizes[user], now_ms, logs[user].number),
+        ).fetchall()
+        standings[user] = Standing(*row)
+    return standings
 
 
 def _marks(connection: sqlite3.Connection, incarnations: Collection[str]) -> dict[str, int]:
@@ -89,14 +118,11 @@ def _chunks(items: Collection[T]) -> Iterator[list[T]]:
 def _write(connection: sqlite3.Connection, plan: Plan, logs: Mapping[str, Log], now_ms: int) -> None:
     number = {user: log.number for user, log in logs.items()}
     connection.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (place(number[user], seq), e.bot, e.name, e.type, e.id, e.at, e.data, e.status, e.status_version)
+            (place(number[user], seq), e.bot, e.name, e.type, e.id, e.at, e.data, e.status, e.status_version, now_ms)
             for user, seq, e in plan.events
         ],
-    )
-    connection.executemany(
-        "UPDATE logs SET head = ? WHERE log = ?", [(head, number[user]) for user, head in plan.heads.items()]
     )
     if plan.values:
         _write_values(connection, plan, number)
@@ -128,27 +154,31 @@ def _write_values(connection: sqlite3.Connection, plan: Plan, number: Mapping[st
     )
 
 
-def read_page(connection: sqlite3.Connection, user: str, log: int, after: int, upto: int, limit: int) -> Page:
-    """Read events with after < seq <= upto, at most a page of them."""
+def read_page(connection: sqlite3.Connection, user: str, log: int, after: Position, upto: int, limit: int) -> Page:
+    """Read events with after < seq <= upto, at most a page of them. Refuses `position_expired`."""
+    check_position(_state(connection, log), after)
     rows = connection.execute(
         "SELECT place, bot, name, type, id, at, data, status, status_version FROM events "
         "WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
-        (place(log, after), place(log, upto), limit + 1),
+        (place(log, after.seq), place(log, upto), limit + 1),
     )
-    mask = (1 << _SEQ_BITS) - 1
-    page = cut(((row[0] & mask, Event(user, *row[1:])) for row in rows), limit, upto)
+    page = cut(((row[0] & SEQ_MASK, Event(user, *row[1:])) for row in rows), limit, upto)
     rows.close()
     return page
 
 
 def read_snapshot(connection: sqlite3.Connection, log: int, prefix: str) -> Snapshot:
     """Read values under a prefix and where the log stands."""
-    epoch, head, floor = connection.execute("SELECT epoch, head, floor FROM logs WHERE log = ?", (log,)).fetchone()
     values = connection.execute(
         "SELECT key, value FROM latest WHERE log = ? AND key >= ? AND key < ? ORDER BY key",
         (log, prefix, prefix + _LAST_CHARACTER),
     )
-    return Snapshot(LogState(Position(epoch, floor), Position(epoch, head)), dict(values))
+    return Snapshot(_state(connection, log), dict(values))
+
+
+def _state(connection: sqlite3.Connection, log: int) -> LogState:
+    epoch, head, floor = connection.execute("SELECT epoch, head, floor FROM logs WHERE log = ?", (log,)).fetchone()
+    return LogState(Position(epoch, floor), Position(epoch, head))
 
 
 def scan_values(
@@ -166,19 +196,3 @@ def read_mark(connection: sqlite3.Connection, incarnation: str) -> int:
     """Return the highest committed ordinal, or 0."""
     row = connection.execute("SELECT ordinal FROM marks WHERE incarnation = ?", (incarnation,)).fetchone()
     return row[0] if row is not None else 0
-
-
-def erase_bot(connection: sqlite3.Connection, log: int, bot: str) -> None:
-    """Remove everything of a bot."""
-    span = (place(log, 0), place(log + 1, 0))
-    connection.execute("DELETE FROM events WHERE place >= ? AND place < ? AND bot = ?", (*span, bot))
-    for table in ("latest", "marks", "dedupe"):
-        connection.execute(f"DELETE FROM {table} WHERE log = ? AND bot = ?", (log, bot))  # noqa: S608
-
-
-def prune_dedupe(connection: sqlite3.Connection, before_ms: int, limit: int) -> int:
-    """Remove some keys stored before a time; return how many."""
-    return connection.execute(
-        "DELETE FROM dedupe WHERE (log, key) IN (SELECT log, key FROM dedupe WHERE at < ? ORDER BY at LIMIT ?)",
-        (before_ms, limit),
-    ).rowcount

@@ -62,6 +62,8 @@ class EngineWire:
         self._poll: asyncio.Transport | None = None
         self._stirred = asyncio.Event()
         self.received_at = clock.monotonic()
+        self.refusals = 0
+        """How often this connection asked for a socket in vain."""
         self.on_violation: Callable[[str], None] = lambda _: None
         """Called with what is wrong when the client breaks the protocol; the packet goes no further."""
 

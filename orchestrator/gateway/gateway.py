@@ -28,16 +28,17 @@ from orchestrator.gateway.command import rejected
 from orchestrator.gateway.engine_wire import EngineWire
 from orchestrator.gateway.live import LiveSockets
 from orchestrator.gateway.origins import is_allowed
+from orchestrator.gateway.polling import POST_MAX_BYTES, ReadBody, whole_body, written
 from orchestrator.gateway.ports import GatewayMetrics, GatewaySettings
-from orchestrator.gateway.protocol import MESSAGE_MAX_BYTES, refusal
+from orchestrator.gateway.protocol import post_violation, refusal
 from orchestrator.gateway.pump import PumpParts
 from orchestrator.model import EventName
 from orchestrator.ports import Rechecks, Tokens
 from orchestrator.tasks import Tasks
 
 _SPACE = "/"
-_POLL_WRITE_S = 45.0
-"""Longest time given to one answer of a poll: what a client gets to answer a ping, too."""
+_REFUSALS = 5
+"""A connection that was refused so often is closed at once: checking a token costs time, guessing one must not pay."""
 _WIRE = web.RequestKey("wire", EngineWire)
 """Where a request that opens a connection keeps its wire."""
 
@@ -190,8 +191,7 @@ class Gateway:
             engineio_logger=_quiet(),
             cors_allowed_origins=self._origin_allowed,
             cors_credentials=False,
-            # Greater than a message may be, so that an oversized one is told `protocol_error` instead of a bare close.
-            max_http_buffer_size=2 * MESSAGE_MAX_BYTES,
+            max_http_buffer_size=POST_MAX_BYTES,
             http_compression=False,
         )
         server.on("connect", self._on_connect)
@@ -234,6 +234,8 @@ class Gateway:
             return await self._asked(request)
         transport = _upgrade_transport(request)
         wire.touched(transport)
+        if request.method == "POST":
+            return await self._posted(request, wire)
         if request.method != "GET" or transport is not None:
             return await self._asked(request, wire)
         if not wire.poll_begins(request.transport):
@@ -241,18 +243,31 @@ class Gateway:
             return web.Response(status=400, text="another poll is open")
         try:
             response = await self._asked(request, wire)
-            if not await _written(request, response):
+            if not await written(request, response):
                 await wire.abort()  # what the answer held is lost: the client comes back and resumes
         finally:
             wire.poll_ended()
         return response
 
-    async def _asked(self, request: web.Request, wire: EngineWire | None = None) -> web.StreamResponse:
-        """Let the library answer a request."""
+    async def _posted(self, request: web.Request, wire: EngineWire) -> web.StreamResponse:
+        """Take what a polling client sends: all of it, within bounds. The library takes the first segment for the whole
+        and never answers what it cannot read."""
+        body = await whole_body(request)
+        wrong = post_violation(body) if body is not None else None
+        if body is None or wrong is not None:
+            wire.on_violation(wrong or "body over 64 KiB, or incomplete")
+            return web.Response(status=400, text="protocol error")
+        return await self._asked(request, wire, body)
+
+    async def _asked(
+        self, request: web.Request, wire: EngineWire | None = None, body: bytes = b""
+    ) -> web.StreamResponse:
+        """Let the library answer a request; `body` has been read already."""
         # Compression of small secrets costs memory (124 KiB a client, measured) and can leak them: never negotiated.
         headers = request.headers.copy()
         headers.popall("Sec-WebSocket-Extensions", None)
         inner = request.clone(headers=headers)
+        inner._payload = ReadBody(body)  # type: ignore[assignment]  # what `content` gives; pinned by a test
         try:
             response: web.StreamResponse = await self._server.handle_request(inner)
         except (ValueError, RecursionError):  # an Engine.IO packet that cannot be read; its text may be a secret
@@ -262,6 +277,7 @@ class Gateway:
             return web.Response(status=400, text="unreadable packet")
         if not response.prepared:
             response.headers["Cache-Control"] = "no-store"
+            response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     def _origin_allowed(self, origin: str | None, environ: dict[str, Any]) -> bool:
@@ -295,7 +311,10 @@ class Gateway:
             raise self._refusal(connection, Refused("internal")) from None
 
     def _refusal(self, connection: str, refused: Refused) -> Exception:
-        self._expire(connection, self._settings.refused_linger_s)
+        wire = self._wires.get(connection)
+        if wire is not None:
+            wire.refusals += 1
+            self._expire(connection, self._settings.refused_linger_s if wire.refusals < _REFUSALS else 0.0)
         answer: Exception = socketio.exceptions.ConnectionRefusedError(refused.message, refusal(refused))
         return answer
 
@@ -338,17 +357,6 @@ class Gateway:
         wire = self._wires.get(connection)
         if wire is not None:
             self._tasks.spawn("gateway expiry", wire.finish(self._settings.refused_linger_s))
-
-
-async def _written(request: web.Request, response: web.StreamResponse) -> bool:
-    """Write an answer and wait until little of it is left; False when the client does not take it, or went."""
-    try:
-        async with asyncio.timeout(_POLL_WRITE_S):
-            await response.prepare(request)
-            await response.write_eof()
-    except (TimeoutError, ConnectionError):
-        return False
-    return request.transport is not None
 
 
 def _upgrade_transport(request: web.Request) -> asyncio.Transport | None:

@@ -73,9 +73,7 @@ class Live:
 class LiveSockets:
     """One per gateway. Every method runs on the loop's thread."""
 
-    def __init__(
-        self, parts: PumpParts, clerk: Clerk, tokens: Tokens, rechecks: Rechecks | None, tasks: Tasks
-    ) -> None:
+    def __init__(self, parts: PumpParts, clerk: Clerk, tokens: Tokens, rechecks: Rechecks | None, tasks: Tasks) -> None:
         self._parts = parts
         self._clerk = clerk
         self._tasks = tasks
@@ -127,9 +125,7 @@ class LiveSockets:
         self._count(user, 1)
         _log.info("Unified WebSocket connected", userId=user, socketId=socket)
 
-    def _made(
-        self, socket: str, line: Line, auth: ConnectAuth, principal: Principal, connection_id: str
-    ) -> Live:
+    def _made(self, socket: str, line: Line, auth: ConnectAuth, principal: Principal, connection_id: str) -> Live:
         settings, user = self._parts.settings, principal.user
         tenure = Tenure(
             self._tenure,
@@ -144,9 +140,7 @@ class LiveSockets:
 
     def _tell_expiring(self, line: Line, expires_at_ms: int) -> None:
         stamp = Stamp(new_id("evt"), self._parts.clock.wall_ms())
-        self._tasks.spawn(
-            "gateway notice", line.send("connection_update", token_expiring_frame(stamp, expires_at_ms))
-        )
+        self._tasks.spawn("gateway notice", line.send("connection_update", token_expiring_frame(stamp, expires_at_ms)))
 
     def confirmed(self, socket: str) -> None:
         """The client has been told that it is connected: begin to deliver."""

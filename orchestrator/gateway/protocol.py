@@ -1,7 +1,7 @@
 """What goes over the user's socket, as records and their JSON: `auth`, refusals, frames, `ready`, `closing`, resume.
 
-Pure: no socket, no bus, no clock. A frame wraps an event's finished `data` without encoding it again. It must never
-know how bytes leave. Read `admission.py` next.
+Pure: no socket, no bus, no clock. Frames of events are `orchestrator/frames.py`'s. It must never know how bytes leave.
+Read `admission.py` next.
 """
 
 from __future__ import annotations
@@ -11,21 +11,15 @@ from typing import Any, Literal, assert_never
 
 import msgspec
 
+from orchestrator import frames
 from orchestrator.bus.bus import Announced, Committed, LogState
 from orchestrator.errors import PROBLEMS, SOCKET, Refused
-from orchestrator.model import Bot, EventName, Position
+from orchestrator.frames import FRAME_MAX_BYTES, Frame
+from orchestrator.model import Bot, Position
 
 CONTRACT = 1
-FRAME_MAX_BYTES = 64 * 1024
 MESSAGE_MAX_BYTES = 64 * 1024
 """Greatest message a client may send."""
-
-EVENT_NAMES: tuple[EventName, ...] = (
-    "bot_status_update",
-    "whatsapp_connection_event",
-    "message_sync",
-    "connection_update",
-)
 
 Terminal = Literal["taken_over", "superseded", "token_expired", "revoked", "protocol_error", "flood"]
 Retryable = Literal["slow_consumer", "server_draining", "max_age", "internal"]
@@ -100,7 +94,7 @@ def parse_resume(raw: object) -> Resume | None:
     """Read a `resume`, `resync` or `ack`; None when it names no position."""
     try:
         resume = msgspec.convert(raw, Resume)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):  # a lone surrogate is no text
         return None
     return resume if resume.seq >= 0 and resume.epoch else None
 
@@ -148,85 +142,16 @@ def begin(resume: Resume | None, state: LogState) -> Begin:
 # --- server → client --------------------------------------------------------------------------------------------
 
 
-class Frame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One frame; member order and names are the contract's."""
-
-    id: str
-    type: str
-    bot_id: str | None
-    at: int
-    data: msgspec.Raw
-    status: str | None = None
-    epoch: str | None = None
-    seq: int | None = None
-    prev: int | None = None
-    replayed: bool = False
-    status_version: int | None = None
-    truncated: bool = False
-
-
 _encode = msgspec.json.Encoder().encode
-
-
-def _bounded(frame: Frame) -> bytes:
-    """Encode a frame; one over the limit keeps the small members of its data and says `truncated`."""
-    text = _encode(frame)
-    if len(text) <= FRAME_MAX_BYTES:
-        return text
-    kept = msgspec.Raw(_encode(_small_members(frame.data)))
-    return _encode(msgspec.structs.replace(frame, data=kept, truncated=True))
-
-
-_SMALL_BYTES = 1024
-
-
-def _small_members(data: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    try:
-        members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except msgspec.ValidationError:
-        return {}
-    kept: dict[str, msgspec.Raw] = {}
-    size = 0
-    for key, value in members.items():
-        cost = len(key.encode()) + len(bytes(value))
-        if len(bytes(value)) <= _SMALL_BYTES and size + cost <= FRAME_MAX_BYTES // 2:
-            kept[key] = value
-            size += cost
-    return kept
 
 
 def delivery_frame(delivery: Committed | Announced) -> bytes:
     """Encode what the bus delivered: durable frames carry their position and the one before it, transient ones none."""
-    event = delivery.event
     match delivery:
-        case Committed(position=position, prev=prev, replayed=replayed):
-            return _bounded(
-                Frame(
-                    id=event.id,
-                    type=event.type,
-                    bot_id=event.bot,
-                    at=event.at,
-                    data=msgspec.Raw(event.data),
-                    status=event.status,
-                    epoch=position.epoch,
-                    seq=position.seq,
-                    prev=prev.seq,
-                    replayed=replayed,
-                    status_version=event.status_version,
-                )
-            )
-        case Announced():
-            return _bounded(
-                Frame(
-                    id=event.id,
-                    type=event.type,
-                    bot_id=event.bot,
-                    at=event.at,
-                    data=msgspec.Raw(event.data),
-                    status=event.status,
-                    status_version=event.status_version,
-                )
-            )
+        case Committed(position=position, prev=prev, event=event, replayed=replayed):
+            return frames.durable(event, position, prev, replayed=replayed)
+        case Announced(event=event):
+            return frames.transient(event)
         case _:
             assert_never(delivery)
 
@@ -317,6 +242,25 @@ def closing_frame(stamp: Stamp, code: Closing, detail: str | None = None, retry_
     if retry_after_s is not None:
         data["retryAfterMs"] = round(retry_after_s * 1000)
     return _update(stamp, "closing", data)
+
+
+_POST_PACKETS = 16
+_POST_KINDS = b"1345"
+"""Engine.IO packets a client may post: close, pong, message, upgrade."""
+
+
+def post_violation(body: bytes) -> str | None:
+    """Say what is wrong with what a polling client posts, or None: packets of known kinds, not too many, in text."""
+    packets = body.split(b"\x1e")
+    if len(packets) > _POST_PACKETS:
+        return "too many packets at once"
+    if not all(packet[:1] and packet[:1] in _POST_KINDS for packet in packets):
+        return "packet of an unknown kind"
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "text that is no UTF-8"
+    return None
 
 
 _RESERVED = frozenset({"connect", "disconnect", "*"})

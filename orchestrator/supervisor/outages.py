@@ -27,6 +27,7 @@ _ALIVE = (
     model.QrOffered, model.ScannedWithoutMultidevice, model.PasskeyRequired, model.PairSucceeded, model.Connected,
     model.KeepaliveRestored, model.OfflineSync, model.MessageReceived, model.ReceiptReceived, model.StreamError,
     model.StreamReplaced, model.LoggedOut, model.TemporarilyBanned, model.ConnectFailed, model.ClientOutdated,
+    model.ReactionReceived, model.MessageEdited, model.MessageRevoked,
 )  # fmt: skip
 """Only WhatsApp's answer makes these."""
 _FAILED = (model.Disconnected, model.KeepaliveTimeout, model.StartFailed)

@@ -21,7 +21,7 @@ import uvloop
 from orchestrator.bus.bus import Entry, Source, StatePut
 from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import SystemClock
-from orchestrator.model import Event, Position
+from orchestrator.model import Event
 from orchestrator.store.database import Database
 from orchestrator.tasks import Tasks
 
@@ -94,7 +94,7 @@ async def paced(bus: SqliteBus, load: Load, rate: float, seconds: float) -> dict
 async def replay(bus: SqliteBus, user: str) -> dict[str, float]:
     """Read one user's whole log through a subscription."""
     head = (await bus.state(user)).head
-    reader = await bus.subscribe(user, Position(head.epoch, 0))
+    reader = await bus.subscribe(user, (await bus.state(user)).floor)
     start, count = time.perf_counter(), 0
     while reader.position != head:
         count += len(await reader.read())

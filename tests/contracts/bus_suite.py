@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 
 from orchestrator.bus.bus import Bus, Committed, Duplicate, Entry, LogState, Outcome, Source, StatePut, Stored
+from orchestrator.bus.retention import Retention
 from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.model import Event, Position
@@ -27,6 +28,14 @@ class Bench(Protocol):
     @property
     def bus(self) -> Bus:
         """The bus, open."""
+        ...
+
+    async def limited(self, retention: Retention) -> Bus:
+        """Another bus, empty, with these limits."""
+        ...
+
+    async def tidy(self, bus: Bus) -> None:
+        """Let time's part of retention be done now."""
         ...
 
     async def reopen(self) -> Bus:
@@ -49,8 +58,8 @@ def position(outcome: Outcome) -> Position:
 
 
 def start(state: LogState) -> Position:
-    """The place before a log's first event."""
-    return Position(state.head.epoch, 0)
+    """The place before the first event a log still holds."""
+    return state.floor
 
 
 async def whole_log(bus: Bus, user: str = ANA) -> list[Committed]:

@@ -11,9 +11,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from sessions.model import QrOffered, ReceiptKind, SessionEvent
+from sessions.model import Content, MessageKind, QrOffered, ReceiptKind, SessionEvent
 from sessions.session import Session, SessionSpec
 
 WAIT_S = 15.0
@@ -179,6 +179,23 @@ class Harness(ABC):
     @abstractmethod
     async def odd_message(self) -> str:
         """Send the bot something that is no text, such as a location. Returns the message id."""
+
+    @abstractmethod
+    async def reply(self, text: str, quoted: str, author: str, mentions: tuple[str, ...]) -> str:
+        """Send the bot a text that answers a message and mentions people. Returns the message id."""
+
+    @abstractmethod
+    async def change(self, what: Literal["reaction", "edited", "revoked"], target: str, text: str = "") -> str:
+        """React with an emoji to a message, give one of the contact's own new words, or delete it. Returns the id."""
+
+    @abstractmethod
+    async def say(self, kind: MessageKind, content: Content) -> str:
+        """Send the bot a location, a contact card, a poll or the metadata of a file. Returns the message id."""
+
+    @abstractmethod
+    async def next_words(self) -> tuple[str, dict[str, Any]]:
+        """Wait for the next message of any kind the contact gets from the bot: its id, and it in words
+        (`tests/loopback/kinds.py`)."""
 
     @abstractmethod
     async def next_text(self) -> tuple[str, str]:

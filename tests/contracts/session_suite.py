@@ -14,6 +14,7 @@ from sessions import model
 from sessions.model import Account, OutgoingText
 from sessions.session import NotReady
 from tests.contracts.session_harness import Harness
+from tests.contracts.session_kinds import SessionKinds
 from tests.contracts.session_messages import SessionMessages
 from tests.contracts.session_steps import account_of, check_spooling, lifecycle, linked, resumed
 
@@ -232,5 +233,5 @@ class SessionLink:
         check_spooling(outlet)
 
 
-class SessionContract(SessionLinking, SessionLink, SessionMessages):
+class SessionContract(SessionLinking, SessionLink, SessionMessages, SessionKinds):
     """The whole contract: subclass it as `TestSomething` beside a fixture named `harness`."""

@@ -25,11 +25,6 @@ class Follower:
         """Durable frames in the order they came, over all sockets."""
         self.resumes = 0
 
-    @property
-    def live(self) -> bool:
-        """Whether the present socket is connected."""
-        return self._socket is not None and not self._socket.happened("disconnect")
-
     async def attach(self) -> None:
         """Connect, with `resume` when something was seen before; wait for `ready`."""
         self._take()
@@ -43,6 +38,11 @@ class Follower:
             self.resumes += 1
         else:
             self.start = ready["from"]
+
+    async def attach_again_if_dropped(self) -> None:
+        """Come back when the socket has ended meanwhile."""
+        if self._socket is None or self._socket.happened("disconnect"):
+            await self.attach()
 
     async def dropped(self) -> None:
         """Wait until the client has noticed that its socket is gone."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from tests.crash.streams import Journal
 from tests.loopback.phone import Contact
 from tests.support.rest import Rest
 from tests.support.server import Json, Server
@@ -95,14 +96,16 @@ class Letters:
         await until(lambda: sum(bool(letter.job) for letter in self.all) >= goal, 30, f"{count} more answers")
 
     async def ended(self, timeout_s: float = 60.0) -> dict[str, Json]:
-        """Wait until every send has come to its end; return the jobs by id."""
+        """Wait until every send has come to its end; return the jobs by id, as the journal tells them."""
         jobs: dict[str, Json] = {}
 
+        log = Journal(self._server)
+
         async def read() -> Json:
-            for letter in self.all:
-                if jobs.get(letter.job, {}).get("state") not in _ENDED:
-                    jobs[letter.job] = await self._server.call("GET", f"/bots/{self._bot}/sends/{letter.job}")
-            return dict(Counter(job["state"] for job in jobs.values()))
+            for event in await log.read():
+                if event["type"] == "send_result":
+                    jobs[event["data"]["id"]] = event["data"]
+            return dict(Counter(jobs[letter.job]["state"] for letter in self.all))
 
         await self._server.poll(read, lambda seen: set(seen) <= _ENDED, timeout_s)
         return jobs

@@ -85,15 +85,27 @@ class Streams:
         await until(lambda: self.sent >= goal, timeout_s, f"{count} more texts")
 
 
+class Journal:
+    """The whole log as `GET /events` gives it, read on from where it was read to before."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._after: dict[str, str] = {}
+        self.events: list[Json] = []
+
+    async def read(self) -> list[Json]:
+        """Read on to the head; all events so far. A page may be short of its limit; an empty one is the end."""
+        while True:
+            page = await self._server.call("GET", "/events", None, limit=1000, **self._after)  # type: ignore[arg-type]
+            if not page["events"]:
+                return self.events
+            self.events += page["events"]
+            self._after = {"after": f"{page['position']['epoch']}:{page['position']['seq']}"}
+
+
 async def journal(server: Server) -> list[Json]:
-    """The whole log, page by page, as `GET /events` gives it; a page may be short of its limit, an empty one is the end."""
-    found: list[Json] = []
-    page = await server.call("GET", "/events", limit=1000)
-    while page["events"]:
-        found += page["events"]
-        after = f"{page['position']['epoch']}:{page['position']['seq']}"
-        page = await server.call("GET", "/events", limit=1000, after=after)
-    return found
+    """The whole log now."""
+    return await Journal(server).read()
 
 
 def messages(events: Iterable[Json]) -> dict[str, list[Json]]:
@@ -160,15 +172,14 @@ async def settled(server: Server, streams: Streams, whatsapp: LoopbackServer, ti
         probes.append(message_id)
         stream.sent.append(message_id)
         await stream.contact.send_text(stream.phone, "the last one", message_id=message_id)
-    found: list[Json] = []
+    log = Journal(server)
 
     async def arrived() -> Json:
-        nonlocal found
-        found = await journal(server)
-        return {"missing": [probe for probe in probes if probe not in messages(found)]}
+        stored = messages(await log.read())
+        return {"missing": [probe for probe in probes if probe not in stored]}
 
     await server.poll(arrived, lambda seen: not seen["missing"], timeout_s)
-    return account(streams, found, whatsapp)
+    return account(streams, log.events, whatsapp)
 
 
 def deliveries(whatsapp: LoopbackServer, message_id: str) -> list[Entry]:

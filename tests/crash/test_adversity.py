@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import Callable
 
@@ -36,13 +37,33 @@ async def test_twenty_at_once(server: Server, whatsapp: LoopbackServer, say: Cal
     for bot in bots:
         await server.bot_until(bot, lambda seen: seen["status"] == "connected", 60)
     say(f"20 connected {loop.time() - began:.1f} s after the scans")
+    await _killed_together(server, whatsapp, say)
     began = loop.time()
     await asyncio.gather(*(server.call("POST", f"/bots/{bot}/stop", status=202) for bot in bots))
     for bot in bots:
         await server.bot_until(bot, lambda seen: seen["status"] == "stopped", 20)
     say(f"20 stopped in {loop.time() - began:.1f} s")
     assert not processes.holders(server.data_dir)
-    assert await server.metric("orchestrator_session_crashes_total") == 0
+    assert await server.metric("orchestrator_task_failures_total") == 0
+
+
+async def _killed_together(server: Server, whatsapp: LoopbackServer, say: Callable[[str], None]) -> None:
+    """Twenty bots lose their supervisor, then the worker they share: they are back, and it counts against none."""
+    loop = asyncio.get_running_loop()
+    devices = [phone.devices[0] for phone in whatsapp.phones.values()]
+    await server.kill()
+    began = loop.time()
+    await server.start()
+    await until(lambda: all(device.online for device in devices), 60, "twenty devices online")
+    say(f"20 back {loop.time() - began:.1f} s after the next start")
+    (shared,) = {worker for holders in processes.holders(server.data_dir).values() for worker in holders}
+    processes.strike(shared, signal.SIGKILL)
+    began = loop.time()
+    await until(lambda: not any(device.online for device in devices), 10, "the worker's end")
+    await until(lambda: all(device.online for device in devices), 60, "twenty devices online")
+    say(f"20 back {loop.time() - began:.1f} s after the SIGKILL of the worker they shared")
+    for bot in (await server.call("GET", "/bots"))["bots"]:
+        await server.bot_until(bot["id"], lambda seen: seen["status"] == "connected")
 
 
 async def _offered(server: Server, bot: str) -> str:
@@ -75,7 +96,7 @@ async def test_cancelled_links(server: Server, whatsapp: LoopbackServer) -> None
     await server.bot_until(relinked, lambda seen: seen["status"] == "connected")
 
 
-@pytest.mark.parametrize("command", ["stop", "delete", "kill"])
+@pytest.mark.parametrize("command", ["stop", pytest.param("delete", marks=pytest.mark.slow), "kill"])
 async def test_in_the_middle_of_pairing(command: str, server: Server, whatsapp: LoopbackServer) -> None:
     """Between pair-success and the first login: a stopped bot starts linked, a deleted one is unlinked, a killed one
     comes back without a QR."""

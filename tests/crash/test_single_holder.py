@@ -6,9 +6,12 @@ import asyncio
 import random
 from collections.abc import Callable
 
+import pytest
+
+from tests.crash import processes
 from tests.crash.follower import Follower
 from tests.crash.nemesis import Blow, Nemesis
-from tests.crash.streams import Stream, Streams, settled
+from tests.crash.streams import Stream, Streams, journal, settled
 from tests.crash.watch import Watch
 from tests.e2e.journeys import linked
 from tests.loopback.server import LoopbackServer
@@ -17,6 +20,7 @@ from tests.support.server import Server
 from tests.support.waiting import until
 
 
+@pytest.mark.slow
 async def test_killed(server: Server, whatsapp: LoopbackServer, node: NodeClient, say: Callable[[str], None]) -> None:
     """Over every kind of death, no bot is held twice and no login pushes another one out."""
     blows: list[Blow] = ["worker", "hang", "again", "supervisor", "both"]
@@ -42,6 +46,31 @@ async def test_restart_storm(server: Server, whatsapp: LoopbackServer, say: Call
             await whatsapp.ledger.wait("login", 40, mark)
             await server.bot_until(bot, lambda seen: seen["status"] == "connected", 40)
             await until(lambda: device.online, what="the device to be online")
+    _judge(watch, whatsapp, say)
+
+
+@pytest.mark.slow
+async def test_move_to_the_pool(
+    server: Server, whatsapp: LoopbackServer, node: NodeClient, say: Callable[[str], None]
+) -> None:
+    """A newly linked bot moves to the pool after 30 quiet seconds: no status, no text lost, one holder at a time."""
+    follower = Follower(server, node)
+    await follower.attach()
+    bot, phone, device = await linked(server, whatsapp)
+    streams = Streams([Stream(whatsapp.add_contact(), phone, bot)], 20.0)
+    (linking,) = processes.holders(server.data_dir)[bot]
+    mark, version = len(whatsapp.ledger), (await server.call("GET", f"/bots/{bot}"))["statusVersion"]
+    with Watch(server.data_dir) as watch:
+        left = await whatsapp.ledger.wait("disconnected", 45, mark, phone=phone.number)
+        await streams.burst(20)
+        back = await whatsapp.ledger.wait("active", 20, left.number, phone=phone.number)
+        found = await settled(server, streams, whatsapp)
+    say(f"away from WhatsApp for {(back.at_s - left.at_s) * 1000:.0f} ms while moving to the pool; {found}")
+    (pool,) = processes.holders(server.data_dir)[bot]
+    assert pool != linking and linking not in processes.workers(server.data_dir)
+    assert (await server.call("GET", f"/bots/{bot}"))["statusVersion"] == version
+    assert not found.lost and not found.twice and not found.disorder and device.online
+    await follower.compare(await journal(server))
     _judge(watch, whatsapp, say)
 
 

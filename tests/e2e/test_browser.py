@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Page, ViewportSize
+from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
 from tests.e2e.journeys import ERROR_TYPES, TROUBLE, create
 from tests.loopback.server import LoopbackServer
@@ -173,6 +174,27 @@ async def _photograph(page: Page, directory: Path, name: str) -> None:
                 assert len(codes(png)) == 1, f"the code cannot be read from {scheme} {size}"
     await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(before)
+
+
+async def test_events_are_listed_once(browser: Browser, server: Server) -> None:
+    """A click and the page's own look at the server do not overlap: each event is one line, however slow the answers."""
+    page = await browser.new_page(viewport=SIZES["wide"])
+
+    async def slowly(route: Route) -> None:
+        answer = await route.fetch()
+        await asyncio.sleep(0.4)
+        await route.fulfill(response=answer)
+
+    await page.route("**/api/v1/events*", slowly)
+    await _sign_in(page, server)
+    for name in ("one", "two", "three"):
+        await page.fill("#name", name)
+        await page.click("#create button[type=submit]")
+        await expect(page.locator("#name")).to_have_value("", timeout=WAIT_MS)
+    await expect(page.locator(".bot[data-status=awaiting_scan]")).to_have_count(3, timeout=WAIT_MS)
+    kept = (await server.call("GET", "/events", limit=200))["events"]
+    await page.locator(f"#events li >> nth={len(kept) - 1}").wait_for(timeout=WAIT_MS)
+    await expect(page.locator("#events li")).to_have_count(len(kept))
 
 
 async def test_one_time_address(browser: Browser, server: Server) -> None:

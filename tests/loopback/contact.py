@@ -62,6 +62,11 @@ class ReceivedMessage:
     destination: str | None
     message: Any
 
+    @property
+    def content(self) -> Any:
+        """The message as a person sees it: the inner one of a DeviceSentMessage."""
+        return _unwrap(self.message)[1]
+
 
 def text_of(message: Any) -> str | None:
     """The text of a waE2E.Message, plain or with context; None for every other kind."""

@@ -36,6 +36,8 @@ class Faults:
     muted_iqs: set[str] = field(default_factory=set)
     withhold_acks: bool = False
     """Messages from clients are delivered but not acknowledged."""
+    ack_delay_s: float = 0.0
+    """So long after their delivery messages from clients are acknowledged."""
     refs_per_pairing: int = 6
     withhold_refs: bool = False
     """Connected but unlinked clients get no QR refs until this is off (then at their next connection)."""

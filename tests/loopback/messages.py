@@ -7,8 +7,10 @@ acks receipts, notifications and what it can't decrypt. Neighbours to read next:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
+from tests.loopback import kinds
 from tests.loopback.devices import LinkedDevice, QueueKey
 from tests.loopback.nodes import LID_SERVER, Jid, Node, Value
 
@@ -19,23 +21,24 @@ if TYPE_CHECKING:
 _READ_TYPES = ("read", "read-self", "played", "played-self")
 
 
-def text_node(sender: Contact, device: LinkedDevice, text: str, addressing: Addressing, message_id: str) -> Node:
-    """``<message>`` with a person's text encrypted for one device; SignalError when the device has no usable keys."""
+def message_node(sender: Contact, device: LinkedDevice, content: Any, addressing: Addressing, message_id: str) -> Node:
+    """``<message>`` with a person's waE2E.Message encrypted for one device; SignalError when it has no usable keys."""
     known = sender.signal.has_session(device.address)
     bundle = None if known else device.take_bundle()
-    cipher_type, ciphertext = sender.signal.encrypt_text(device.address, bundle, text, message_id=message_id)
+    cipher_type, ciphertext = sender.signal.encrypt_message(device.address, bundle, content, message_id=message_id)
+    message_attrs, enc_attrs = kinds.stanza(content)
     attrs: dict[str, Value] = {
         "id": message_id,
         "t": str(sender.server.now_s()),
-        "type": "text",
         "notify": sender.name,
         "addressing_mode": addressing,
+        **message_attrs,
     }
     if addressing == "lid":
         attrs.update({"from": sender.lid_jid, "sender_pn": sender.pn_jid})
     else:
         attrs.update({"from": sender.pn_jid, "sender_lid": sender.lid_jid})
-    return Node("message", attrs, (Node("enc", {"v": "2", "type": cipher_type}, ciphertext),))
+    return Node("message", attrs, (Node("enc", {"v": "2", "type": cipher_type, **enc_attrs}, ciphertext),))
 
 
 def receipt_to_device(device: LinkedDevice, sender: Jid, message_id: str, type_: str) -> None:
@@ -58,12 +61,23 @@ def from_device(connection: Connection, device: LinkedDevice, message: Node) -> 
         attrs: dict[str, Value] = {"class": "message", "id": message_id, "from": to, "t": str(server.now_s())}
         if refusal:
             attrs["error"] = refusal
-        connection.send(Node("ack", attrs))
-        connection.record("message_acked", id=message_id, error=refusal)
+        _acknowledge(connection, Node("ack", attrs), refusal)
     if refusal:
         return
     for target, enc in parts:
         _hand_over(device, message, to, target, enc)
+
+
+def _acknowledge(connection: Connection, ack: Node, refusal: str) -> None:
+    def send() -> None:
+        connection.send(ack)
+        connection.record("message_acked", id=ack.text("id"), error=refusal)
+
+    delay_s = connection.server.faults.ack_delay_s
+    if delay_s > 0:
+        asyncio.get_running_loop().call_later(delay_s, send)
+    else:
+        send()
 
 
 def _ciphertexts(message: Node, to: Jid) -> list[tuple[Jid, Node]]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from tests.loopback import messages, pairing
+from tests.loopback import kinds, messages, pairing
 from tests.loopback.contact import SimulatedContact
 from tests.loopback.crypto import KeyPair
 from tests.loopback.devices import LinkedDevice, QueueKey
@@ -40,6 +41,13 @@ class ReceivedText:
     device: int
     chat: str
     at_s: float
+    content: Any = None
+    """The waE2E.Message as a person sees it."""
+
+    @property
+    def words(self) -> kinds.Words:
+        """The message in words, of whatever kind."""
+        return kinds.in_words(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Contact:
         """The server refuses messages to this person with this error code (463, 479 …) in the ack."""
         self.received: list[ReceivedText] = []
         self.receipts: list[ReceivedReceipt] = []
-        self._sent: dict[str, tuple[str, Addressing]] = {}
+        self._sent: dict[str, tuple[Any, Addressing]] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -89,14 +97,20 @@ class Contact:
     async def send_text(
         self, to: Phone, text: str, addressing: Addressing = "lid", message_id: str = "", timeout_s: float = 10.0
     ) -> str:
-        """Send a text to an account, that is to each of its linked devices; the message id.
+        """Send a text to an account; see ``send``."""
+        return await self.send(to, kinds.text(text), addressing, message_id, timeout_s)
+
+    async def send(
+        self, to: Phone, content: Any, addressing: Addressing = "lid", message_id: str = "", timeout_s: float = 10.0
+    ) -> str:
+        """Send a waE2E.Message of any kind to an account, that is to each of its linked devices; the message id.
 
         It is queued for devices that are away. TimeoutError when a device uploads no keys in time.
         """
         for device in to.devices:
             await device.wait_keys(timeout_s)
         message_id = message_id or new_message_id()
-        for prepared in self.prepare_text(to, text, addressing, message_id):
+        for prepared in self.prepare(to, content, addressing, message_id):
             prepared.device.deliver(QueueKey("message", prepared.message_id), prepared.node)
         return message_id
 
@@ -104,10 +118,14 @@ class Contact:
         self, to: Phone, text: str, addressing: Addressing = "lid", message_id: str = ""
     ) -> list[Prepared]:
         """Encrypt a text for each device of an account (which have uploaded keys) without sending it; see ``flood``."""
+        return self.prepare(to, kinds.text(text), addressing, message_id)
+
+    def prepare(self, to: Phone, content: Any, addressing: Addressing = "lid", message_id: str = "") -> list[Prepared]:
+        """The same for a waE2E.Message of any kind."""
         message_id = message_id or new_message_id()
-        self._sent[message_id] = (text, addressing)
+        self._sent[message_id] = (content, addressing)
         return [
-            Prepared(device, message_id, messages.text_node(self, device, text, addressing, message_id))
+            Prepared(device, message_id, messages.message_node(self, device, content, addressing, message_id))
             for device in to.devices
         ]
 
@@ -129,7 +147,7 @@ class Contact:
         if known is None:
             return
         self.signal.forget_session(device.address)
-        node = messages.text_node(self, device, known[0], known[1], message_id)
+        node = messages.message_node(self, device, known[0], known[1], message_id)
         device.deliver(QueueKey("message", message_id), node)
 
     def mark_read(self, *message_ids: str) -> None:
@@ -143,11 +161,18 @@ class Contact:
 
     async def wait_text(self, text: str | None = None, timeout_s: float = 10.0) -> ReceivedText:
         """The first received message with this text (any when None), past or to come; ledger.Timeout."""
+        return await self._wait(lambda received: text is None or received.text == text, timeout_s)
+
+    async def wait_kind(self, kind: str, timeout_s: float = 10.0) -> ReceivedText:
+        """The first received message of a kind (the ``type`` of its words), past or to come; ledger.Timeout."""
+        return await self._wait(lambda received: received.words["type"] == kind, timeout_s)
+
+    async def _wait(self, wanted: Callable[[ReceivedText], bool], timeout_s: float) -> ReceivedText:
         deadline = time.monotonic() + timeout_s
         while True:
             mark = len(self.server.ledger)
             for received in self.received:
-                if text is None or received.text == text:
+                if wanted(received):
                     return received
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -162,8 +187,10 @@ class Contact:
         except SignalError as error:
             ledger.record("message_undecryptable", self.number, id=message_id, why=type(error).__name__)
             return
-        text = self.signal.received[-1].text
-        received = ReceivedText(message_id, text, sender.phone.number, sender.number, str(chat), time.time())
+        heard = self.signal.received[-1]
+        received = ReceivedText(
+            message_id, heard.text, sender.phone.number, sender.number, str(chat), time.time(), heard.content
+        )
         self.received.append(received)
         ledger.record("message_decrypted", self.number, id=message_id, sender=sender.phone.number)
         self._acknowledge(sender, message_id, chat)

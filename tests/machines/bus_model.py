@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from orchestrator.bus.bus import Duplicate, Entry, Outcome, Source, StatePut, Stored, Subscription
+from orchestrator.clock import ManualClock
 from orchestrator.model import Event, Position
 
 USERS = ("ana", "ben")
@@ -72,7 +73,9 @@ class ModelLog:
 
     epoch: str = ""
     head: int = 0
+    floor: int = 0
     events: list[tuple[int, Event]] = field(default_factory=list)
+    stored_ms: dict[int, int] = field(default_factory=dict)
     values: dict[str, bytes] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     dedupe: set[str] = field(default_factory=set)
@@ -82,7 +85,8 @@ class ModelLog:
 class Model:
     """All users, and the readers that are attached."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
         self.logs = {user: ModelLog() for user in USERS}
         self.readers: list[ModelReader] = []
 
@@ -105,6 +109,7 @@ class Model:
             return Stored()
         log.head += 1
         log.events.append((log.head, entry.event))
+        log.stored_ms[log.head] = self.clock.wall_ms()
         for reader in self.readers:
             if reader.user == entry.user:
                 reader.expected.append((log.head, entry.event))
@@ -133,6 +138,13 @@ class Model:
         for reader in self.readers:
             if reader.user == user:
                 reader.forget_bot(bot)
+
+    def cut(self, user: str, floor: int) -> None:
+        """Let go of what the bus says is no longer kept, as far as nobody was promised more."""
+        log = self.logs[user]
+        assert log.floor <= floor <= log.head, "a floor only rises, and never above the head"
+        log.floor = floor
+        log.events = [one for one in log.events if one[0] > floor]
 
     def crash(self) -> None:
         self.readers = []

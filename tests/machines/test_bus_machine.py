@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from orchestrator.bus import memory
-from orchestrator.bus.bus import Announced, Bus, Committed, Delivery, Entry
+from orchestrator.bus.bus import Announced, Committed, Delivery, Entry, LogState
 from orchestrator.bus.memory import MemoryBus
-from orchestrator.bus.plan import Plan
+from orchestrator.bus.plan import Plan, check_position
 from orchestrator.bus.reader import Reader
+from orchestrator.bus.retention import Cut, Retention, Row, Standing, cut_log
+from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.model import Event, Position
@@ -35,20 +39,21 @@ class BusMachine(RuleBasedStateMachine):
 
     durable = False
     timeout_s = 10.0
+    retention = Retention()
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
-        self.model = Model()
-        self.bus: Bus = self.run(self.open())
+        self.model = Model(self.clock)
+        self.bus: MemoryBus | SqliteBus = self.run(self.open())
         for user, log in self.model.logs.items():
             log.epoch = self.run(self.bus.state(user)).head.epoch
 
-    async def open(self) -> Bus:
+    async def open(self) -> MemoryBus | SqliteBus:
         raise AssertionError("a subclass opens the bus")
 
-    async def crash(self) -> Bus:
+    async def crash(self) -> MemoryBus | SqliteBus:
         raise AssertionError("a subclass that is durable crashes the bus")
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -62,6 +67,7 @@ class BusMachine(RuleBasedStateMachine):
     @rule(batch=st.lists(entries(), max_size=6))
     def commit(self, batch: list[Entry]) -> None:
         assert self.run(self.bus.commit(batch)) == [self.model.commit(entry) for entry in batch]
+        self.see_floors()
 
     @rule(
         batches=st.lists(st.lists(entries(), min_size=1, max_size=3), min_size=2, max_size=6), index=st.integers(0, 9)
@@ -82,11 +88,13 @@ class BusMachine(RuleBasedStateMachine):
             reader.forget_expired(self.clock.wall_ms())
 
         async def follow(reader: ModelReader | None) -> None:
-            while reader is not None:
-                pages.append(list(await reader.subscription.read(3)))
+            with suppress(Refused):  # overtaken: it is told so again when it reads on
+                while reader is not None:
+                    pages.append(list(await reader.subscription.read(3)))
 
         outcomes, _ = self.run(both())
         assert outcomes == [[self.model.commit(entry) for entry in batch] for batch in batches]
+        self.see_floors()
         if reader is not None:
             self.compare(reader, [one for page in pages for one in page])
 
@@ -95,6 +103,7 @@ class BusMachine(RuleBasedStateMachine):
         """More than memory holds for a reader."""
         batch = [Entry(user, Event(user, "bot_a", "message_sync", "message", "e", n, b"{}")) for n in range(count)]
         assert self.run(self.bus.commit(batch)) == [self.model.commit(entry) for entry in batch]
+        self.see_floors()
 
     @rule(user=st.sampled_from(USERS), bot=st.sampled_from(BOTS))
     def erase(self, user: str, bot: str) -> None:
@@ -132,7 +141,8 @@ class BusMachine(RuleBasedStateMachine):
     @rule(user=st.sampled_from(USERS), back=st.integers(0, 300))
     def subscribe(self, user: str, back: int) -> None:
         log = self.model.logs[user]
-        after = max(0, log.head - back)
+        self.see_floor(user)
+        after = max(log.floor, log.head - back)
         subscription = self.run(self.bus.subscribe(user, Position(log.epoch, after)))
         self.model.attach(user, after, subscription, self.clock.wall_ms())
 
@@ -144,27 +154,43 @@ class BusMachine(RuleBasedStateMachine):
 
     @rule()
     def read_everything(self) -> None:
-        for reader in self.model.readers:
+        for reader in list(self.model.readers):
             while self.read_on(reader, 256):
                 pass
 
     def read_on(self, reader: ModelReader, limit: int) -> bool:
         reader.forget_expired(self.clock.wall_ms())
         if not reader.expected:
-            self.run(self.waits(reader))
+            if (refusal := self.run(self.waits(reader))) is not None:
+                self.overtaken(reader, refusal)
             return False
-        page = list(self.run(reader.subscription.read(limit)))
+        try:
+            page = list(self.run(reader.subscription.read(limit)))
+        except Refused as refused:
+            self.overtaken(reader, refused)
+            return False
         assert 1 <= len(page) <= limit
         self.compare(reader, page)
         return True
 
-    async def waits(self, reader: ModelReader) -> None:
-        """A reader with nothing left to read waits; giving up on it loses nothing."""
+    def overtaken(self, reader: ModelReader, refused: Refused) -> None:
+        """Only a reader that retention overtook is told so; it is told the floor, and ends."""
+        state = self.run(self.bus.state(reader.user))
+        assert refused.code == "position_expired"
+        assert reader.position.seq < state.floor.seq == refused.extra["floor"]
+        self.model.readers.remove(reader)
+        reader.subscription.close()
+
+    async def waits(self, reader: ModelReader) -> Refused | None:
+        """A reader with nothing left to read waits, or is told that it was overtaken; giving up on it loses nothing."""
         reading = asyncio.ensure_future(reader.subscription.read())
         for _ in range(5):
             await asyncio.sleep(0)
-        assert not reading.done()
-        reading.cancel()
+        if not reading.cancel():
+            with pytest.raises(Refused) as refused:
+                reading.result()
+            return refused.value
+        return None
 
     def compare(self, reader: ModelReader, page: Iterable[Delivery]) -> None:
         for one in page:
@@ -187,8 +213,40 @@ class BusMachine(RuleBasedStateMachine):
     @rule(user=st.sampled_from(USERS), ahead=st.integers(1, 3))
     def read_what_cannot_be(self, user: str, ahead: int) -> None:
         log = self.model.logs[user]
-        with pytest.raises(Refused):
-            self.run(self.bus.read(user, Position(log.epoch, log.head + ahead)))
+        self.see_floor(user)
+        for seq in (log.head + ahead, log.floor - ahead):
+            with pytest.raises(Refused):
+                self.run(self.bus.read(user, Position(log.epoch, seq)))
+
+    # --- letting go --------------------------------------------------------------------------------------------
+
+    def see_floors(self) -> None:
+        for user in USERS:
+            self.see_floor(user)
+
+    def see_floor(self, user: str) -> None:
+        """Follow the floor, and check that nothing was let go too early."""
+        log, limits = self.model.logs[user], self.retention
+        floor = self.run(self.bus.state(user)).floor.seq
+        fresh_ms = self.clock.wall_ms() - limits.max_age_ms
+        size = 0
+        for seq, event in reversed(log.events):
+            size += len(event.data) + 200
+            if seq <= floor:
+                full = log.head - seq >= limits.max_events or (size > limits.max_bytes and seq < log.head)
+                assert full or log.stored_ms[seq] < fresh_ms, f"event {seq} was let go too early"
+        self.model.cut(user, floor)
+
+    @rule()
+    def tidy(self) -> None:
+        self.run(self.bus.tidy())
+        fresh_ms = self.clock.wall_ms() - self.retention.max_age_ms
+        for user, log in self.model.logs.items():
+            self.see_floor(user)
+            assert not log.events or log.stored_ms[log.events[0][0]] >= fresh_ms, "what is too old is still there"
+            assert len(log.events) <= self.retention.max_events
+            size = sum(len(event.data) + 200 for _, event in log.events)
+            assert size <= self.retention.max_bytes or len(log.events) == 1
 
     # --- ending ------------------------------------------------------------------------------------------------
 
@@ -205,6 +263,7 @@ class BusMachine(RuleBasedStateMachine):
             snapshot = self.run(self.bus.snapshot(user))
             assert snapshot.values == log.values
             assert snapshot.state.head == Position(log.epoch, log.head)
+            self.see_floor(user)
             found = self.run(self.read_all(user, log.epoch))
             assert [(one.position.seq, one.event) for one in found] == log.events
             for bot in BOTS:
@@ -213,7 +272,8 @@ class BusMachine(RuleBasedStateMachine):
 
     async def read_all(self, user: str, epoch: str) -> list[Committed]:
         found: list[Committed] = []
-        after = Position(epoch, 0)
+        after = (await self.bus.state(user)).floor
+        assert after.epoch == epoch
         while page := await self.bus.read(user, after):
             found += page
             after = page[-1].position
@@ -234,19 +294,20 @@ class BusMachine(RuleBasedStateMachine):
 class MemoryMachine(BusMachine):
     timeout_s = 1.0  # nothing here waits for a disk
 
-    async def open(self) -> Bus:
-        return MemoryBus(self.clock)
+    async def open(self) -> MemoryBus:
+        return MemoryBus(self.clock, self.retention)
 
 
 class SqliteMachine(BusMachine):
     durable = True
 
-    async def open(self) -> Bus:
+    async def open(self) -> SqliteBus:
         self.directory = tempfile.TemporaryDirectory()
         self.files = DurableBus(Path(self.directory.name), self.clock)
+        self.files.retention = self.retention
         return await self.files.open()
 
-    async def crash(self) -> Bus:
+    async def crash(self) -> SqliteBus:
         return await self.files.crash()
 
     async def end(self) -> None:
@@ -255,14 +316,28 @@ class SqliteMachine(BusMachine):
         assert self.files.failures == []
 
 
+TIGHT = Retention(max_events=150, max_age_ms=30_000, max_bytes=500_000)
+"""So tight that most examples cut something."""
+
+
+class TightMemoryMachine(MemoryMachine):
+    retention = TIGHT
+
+
+class TightSqliteMachine(SqliteMachine):
+    retention = TIGHT
+
+
 def test_memory_bus_behaves_like_plain_lists() -> None:
     """Whatever is done to the bus in memory, in whatever order, it answers as the model does."""
-    run_state_machine_as_test(MemoryMachine, settings=settings(SETTINGS, max_examples=80))
+    run_state_machine_as_test(MemoryMachine, settings=settings(SETTINGS, max_examples=40))
+    run_state_machine_as_test(TightMemoryMachine, settings=settings(SETTINGS, max_examples=60))
 
 
 def test_sqlite_bus_behaves_like_plain_lists() -> None:
     """The same for the durable bus, killed and reopened on the way."""
-    run_state_machine_as_test(SqliteMachine, settings=settings(SETTINGS, max_examples=40))
+    run_state_machine_as_test(SqliteMachine, settings=settings(SETTINGS, max_examples=20))
+    run_state_machine_as_test(TightSqliteMachine, settings=settings(SETTINGS, max_examples=30))
 
 
 def _duplicates_keep_no_mark(batch: Iterable[Entry], *known: Any) -> Plan:
@@ -289,6 +364,17 @@ def _short_tail(self: Reader, items: Any, head: int) -> None:
     self._covered = head
 
 
+def _one_too_many(log: Standing, rows: Iterable[Row], limits: Retention, now_ms: int, budget: int) -> Cut:
+    """The planted bug: a log is cut one event too far."""
+    cut = cut_log(log, rows, limits, now_ms, budget)
+    return replace(cut, floor=min(log.head, cut.floor + 1)) if cut.floor > log.floor else cut
+
+
+def _no_floor(state: LogState, after: Position) -> None:
+    """The planted bug: a reader that retention overtook reads on behind the gap."""
+    check_position(replace(state, floor=Position(state.head.epoch, 0)), after)
+
+
 _push = Reader.push
 
 
@@ -299,10 +385,12 @@ _push = Reader.push
         (Reader, "forget", _nothing),
         (Reader, "hide", _nothing),
         (Reader, "push", _short_tail),
+        (memory, "cut_log", _one_too_many),
+        (memory, "check_position", _no_floor),
     ],
 )
 def test_the_machine_finds_planted_bugs(monkeypatch: pytest.MonkeyPatch, target: object, name: str, bug: Any) -> None:
     """The comparison is sharp enough: each of these bugs, planted, is found."""
     monkeypatch.setattr(target, name, bug)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(MemoryMachine, settings=QUICK)
+        run_state_machine_as_test(TightMemoryMachine if target is memory else MemoryMachine, settings=QUICK)

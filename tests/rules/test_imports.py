@@ -10,11 +10,11 @@ import pytest
 from tests.rules.tree import PRODUCT, ROOT, Source, sources
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("app", "cli", "cli_client", "cli_output", "cli_bots", "__main__"),
+    ("app", "cli", "cli_client", "cli_output", "cli_bots", "cli_events", "__main__"),
     ("api", "gateway", "scripting", "bots"),
     ("supervisor", "bus", "auth"),
     ("store",),
-    ("ports", "model", "errors", "clock", "settings", "log", "tasks", "qr", "metrics"),
+    ("ports", "model", "errors", "clock", "settings", "log", "tasks", "qr", "metrics", "frames", "proxies"),
 )
 """Rooms of `orchestrator/`, top to bottom. A room imports from lower levels and from itself; the lowest level's files
 may import each other."""
@@ -31,15 +31,18 @@ DOORS = {
     "firebase_admin": {"orchestrator.auth.firebase"},
     "prometheus_client": {"orchestrator.metrics"},
     "uvloop": {"orchestrator.app"},
-    "typer": {"orchestrator.cli", "orchestrator.cli_client", "orchestrator.cli_bots"},
+    "typer": {"orchestrator.cli", "orchestrator.cli_client", "orchestrator.cli_bots", "orchestrator.cli_events"},
 }
 
 PURE = {
-    "sessions.model", "sessions.lifecycle", "sessions.lifecycle_rows", "sessions.translate", "sessions.texts", "sessions.kinds", "sessions.wire",
-    "orchestrator.model", "orchestrator.errors", "orchestrator.bus.bus",
+    "sessions.content", "sessions.outgoing", "sessions.compose", "sessions.people", "sessions.translate_messages",
+    "sessions.translate_frames", "orchestrator.bots.outbox_kinds", "orchestrator.api.schema_send", "sessions.model",
+    "sessions.lifecycle", "sessions.lifecycle_rows", "sessions.translate", "sessions.texts", "sessions.kinds",
+    "sessions.wire", "orchestrator.model", "orchestrator.errors", "orchestrator.frames", "orchestrator.bus.bus",
     "orchestrator.supervisor.policy", "orchestrator.supervisor.child", "orchestrator.supervisor.pacing",
     "orchestrator.supervisor.placement", "orchestrator.supervisor.quarantine", "orchestrator.supervisor.incidents",
-    "orchestrator.gateway.protocol", "orchestrator.gateway.admission", "orchestrator.auth.names",
+    "orchestrator.gateway.protocol", "orchestrator.gateway.admission", "orchestrator.gateway.window",
+    "orchestrator.gateway.rate", "orchestrator.gateway.command", "orchestrator.api.bodies", "orchestrator.auth.names",
     "orchestrator.bots.fold", "orchestrator.bots.outbox_fold", "orchestrator.bots.record",
 }  # fmt: skip
 """Files that decide: no event loop, no I/O, no clock."""

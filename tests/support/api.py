@@ -16,9 +16,11 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from orchestrator import proxies
 from orchestrator.api import openapi, routes
 from orchestrator.api.http import TASKS, Parts, Route, boundary, handle
 from orchestrator.api.schema import Version
+from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 from orchestrator.auth.principal import Identity, open_local
 from orchestrator.bus.memory import MemoryBus
 from orchestrator.clock import ManualClock
@@ -26,6 +28,7 @@ from orchestrator.ports import Fleet, Outbox
 from orchestrator.store.database import Database
 from orchestrator.store.idempotency import Idempotency
 from orchestrator.store.sessions import Sessions, Users
+from orchestrator.supervisor.probe import probe
 from orchestrator.tasks import TaskFailure, Tasks
 from tests.support.openapi import Contract
 from tests.support.rest import Rest
@@ -42,6 +45,7 @@ class Api:
     bus: MemoryBus
     clock: ManualClock
     failures: list[TaskFailure]
+    streams: Streams
     missing: list[str]
     """What `readyz` says is missing: fill or empty it."""
 
@@ -61,7 +65,12 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def serving(
-    data_dir: Path, *extra: Route, open_metrics: bool = True, secure_cookie: bool = False
+    data_dir: Path,
+    *extra: Route,
+    open_metrics: bool = True,
+    secure_cookie: bool = False,
+    streams: StreamSettings | None = None,
+    proxy_allow: tuple[str, ...] = (),
 ) -> AsyncIterator[Api]:
     """Serve REST, pages and OpenAPI (and `extra` routes at the root) on a loopback port."""
     clock, tasks = ManualClock(), Tasks()
@@ -71,6 +80,10 @@ async def serving(
     bus = MemoryBus(clock)
     missing: list[str] = []
     hosts: set[str] = set()
+
+    async def proxy_check(proxy: str) -> bool:
+        return await probe(await proxies.checked(proxy, proxy_allow)) == "ok"
+
     parts = Parts(
         # No route these tests ask has to do with bots; one that did would fail loudly.
         fleet=cast(Fleet, None),
@@ -87,8 +100,9 @@ async def serving(
         known_host=hosts.__contains__,
         open_metrics=open_metrics,
         secure_cookie=secure_cookie,
+        proxy_check=proxy_check,
     )
-    app = routes.make_app(parts, "0.1.0") if not extra else _bare(parts, extra)
+    app = routes.make_app(parts, "0.1.0", streams=streams) if not extra else _bare(parts, extra)
     failures: list[TaskFailure] = []
     tasks.failures.listen(failures.append)
     server = TestServer(app, host="127.0.0.1")
@@ -98,7 +112,7 @@ async def serving(
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             rest = Rest(http, f"http://127.0.0.1:{server.port}", None, contract)
-            yield Api(rest, parts, identity, bus, clock, failures, missing)
+            yield Api(rest, parts, identity, bus, clock, failures, app[STREAMS], missing)
     finally:
         await server.close()
         await tasks.close()
@@ -109,6 +123,7 @@ async def serving(
 def _bare(parts: Parts, extra: tuple[Route, ...]) -> web.Application:
     app = web.Application(middlewares=[boundary])
     app[TASKS] = parts.tasks
+    app[STREAMS] = Streams()
     for route in extra:
         app.router.add_route(route.method, route.path, handle(parts, route))
     return app

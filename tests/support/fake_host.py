@@ -80,6 +80,8 @@ class FakeHost:
         self.start_gate.set()
         self.sends: list[tuple[str, str, str, str]] = []
         """(bot, incarnation, job, text) of every call that entered a session."""
+        self.outgoing: dict[str, Outgoing] = {}
+        """What was handed over, by job."""
         self.on_send: Callable[[str, str], SendOutcome | None] = lambda bot, job: Sent(f"3EB0{job}", 1)
         """What becomes of a send; None never answers."""
         self.logout_answer: bool | None = True
@@ -125,7 +127,8 @@ class FakeHost:
         running = self.running.get(bot)
         if running is None:
             return NotSent("gone")
-        self.sends.append((bot, running.spec.incarnation, job, outgoing.text))
+        self.outgoing[job] = outgoing
+        self.sends.append((bot, running.spec.incarnation, job, getattr(outgoing, "text", "")))
         outcome = self.on_send(bot, job)
         if outcome is None:
             return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]

@@ -87,6 +87,13 @@ class FleetRoom:
 
     async def open(self) -> None:
         """Start a supervisor process."""
+        await self.load()
+        self.host.recover()
+        self.fleet.begin()
+        await settle()
+
+    async def load(self) -> None:
+        """Start a supervisor process up to where it begins to serve; nothing is handed over or started yet."""
         self.tasks = Tasks()
         self.tasks.failures.listen(self.failures.append)
         self.metrics = RecordingMetrics()
@@ -97,9 +104,6 @@ class FleetRoom:
         self.outbox = BotOutbox(self.fleet)
         self.host.listener = self.fleet
         await self.fleet.load()
-        self.host.recover()
-        self.fleet.begin()
-        await settle()
 
     async def kill(self) -> None:
         """Kill the supervisor process: nothing is said or written any more."""

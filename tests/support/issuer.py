@@ -126,7 +126,7 @@ class Issuer:
     keys: list[Key] = field(default_factory=list)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What `accounts:lookup` knows: {"disabled": bool, "validSince": "seconds"} by uid."""
-    access_token: str = "canary-access-token"  # noqa: S105
+    access_token: str = "canary-access-token"
     asked: Counter[str] = field(default_factory=Counter)
     batches: list[int] = field(default_factory=list)
     """How many accounts each look-up asked about."""

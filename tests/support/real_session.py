@@ -152,7 +152,7 @@ class RemoteSession:
 
     async def send(self, job: str, outgoing: Outgoing) -> SendOutcome:
         """See `Session.send`."""
-        outcome = await self._child.call(self.name, "send", job, outgoing.to, outgoing.text)
+        outcome = await self._child.call(self.name, "send", job, outgoing)
         told: SendOutcome = msgspec.convert(outcome, SendOutcome)
         return told
 

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from sessions import whatsapp
-from sessions.model import Account, OutgoingText, SessionEvent
+from sessions.model import Account, Outgoing, SessionEvent
 from sessions.session import NotReady, SessionSpec
 from sessions.slots import Slots
 from sessions.worker_tasks import install_hooks, spawn
@@ -96,7 +96,7 @@ class Child:
             case "pair_phone":
                 return await session.pair_phone(arguments[0])
             case "send":
-                return await session.send(arguments[0], OutgoingText(arguments[1], arguments[2]))
+                return await session.send(arguments[0], msgspec.convert(arguments[1], Outgoing))
             case "logout":
                 return await session.logout()
             case "stop":

@@ -14,6 +14,7 @@ const names = new Map();
 const cards = new Map();
 let after = null;
 let busy = false;
+let looking = Promise.resolve();
 
 const TONES = {
   connected: 'ok', awaiting_scan: 'you', login_expired: 'you', passkey_required: 'you', replaced: 'you', logged_out: 'you',
@@ -62,12 +63,12 @@ async function act(work) {
   say('');
   try {
     await work();
-    await refresh();
   } catch (error) {
     say(error.message);
   } finally {
     busy = false;
   }
+  refresh().catch((error) => say(error.message));
 }
 
 function button(label, work) {
@@ -202,7 +203,13 @@ function detail(frame) {
   return data.reason?.text ?? data.text ?? data.account?.pushName ?? data.code ?? '';
 }
 
-async function refresh() {
+// One look at a time: two from the same position would list its events twice.
+function refresh() {
+  looking = looking.catch(() => null).then(look);
+  return looking;
+}
+
+async function look() {
   const listing = await call('GET', '/bots');
   if (after === null) after = `${listing.position.epoch}:${Math.max(0, listing.position.seq - SHOWN_EVENTS)}`;
   for (const bot of listing.bots) names.set(bot.id, bot.name);
