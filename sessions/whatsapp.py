@@ -34,7 +34,7 @@ from sessions import compose, texts, translate, whatsapp_device
 from sessions.model import USER_SERVER, Jid, NotSent, Outgoing, SendOutcome, SendRejected
 from sessions.session import Outlet, SessionSpec
 from sessions.whatsapp_library import Notes, Told
-from sessions.whatsapp_session import QUIET_S, WhatsAppSession
+from sessions.whatsapp_session import QUIET_LOOK_S, Quiet, WhatsAppSession
 from sessions.worker_gate import Gate
 from sessions.worker_tasks import report, thread
 
@@ -62,6 +62,10 @@ _CODE_NAME: Final = "Chrome (Linux)"
 
 _NOBODY: Final = "Function returned nothing."
 """Said when WhatsApp answered and named nobody (IsOnWhatsApp, neonize main.go)."""
+
+
+HANG_UP_S: Final = 0.6
+"""For sockets to be closed at the end of a worker; one that hangs in a dial keeps nobody waiting for longer."""
 
 
 class LibraryMissing(RuntimeError):
@@ -196,12 +200,13 @@ class GoLibrary:
 
         What is acknowledged but still in the library's channels has until `timeout_s` to reach the spool.
         """
-        until = time.monotonic() + timeout_s
+        until, quiet = time.monotonic() + timeout_s, Quiet()
+        hung_up = time.monotonic() + min(timeout_s, HANG_UP_S)
         clients = dict(self._clients)
         for waiting in [thread("hang up", partial(self.disconnect, device)) for device in clients]:
-            waiting.join(max(0.0, until - time.monotonic()))
-        while time.monotonic() < until and any(told.silence_s() < QUIET_S for told in clients.values()):
-            time.sleep(QUIET_S / 5)
+            waiting.join(max(0.0, hung_up - time.monotonic()))
+        while time.monotonic() < until and not quiet.look([told.last_told_s() for told in clients.values()]):
+            time.sleep(QUIET_LOOK_S)
 
     # --- calls: see `whatsapp_library.Library` ---------------------------------------------------------------
 

@@ -38,8 +38,8 @@ class Told(Protocol):
         """One event, as protobuf bytes under the library's number. Never called twice at once for one client."""
         ...
 
-    def silence_s(self) -> float:
-        """How long the library has told nothing; 0 while a callback is at work."""
+    def last_told_s(self) -> float | None:
+        """When the library told something last, on the monotonic clock; None while a callback is at work."""
         ...
 
 

@@ -35,8 +35,11 @@ SEND_S = 75.0
 """What the library itself gives WhatsApp to acknowledge a message (whatsmeow request.go)."""
 PAIR_PHONE_S = 18.0
 LOGOUT_S = 15.0
-QUIET_S = 0.05
-"""After a disconnect, events still in the library's channel arrive one on the other: this long a silence is its end."""
+QUIET_LOOK_S, QUIET_LOOKS = 0.01, 5
+"""After a disconnect, events still in the library's channel arrive one on the other: as many looks in a row at which
+nothing had come are its end. Looks, not time: a busy machine may keep the whole process waiting for longer."""
+LONG_QUIET_S = 0.5
+"""Who has been silent for so long has nothing in the channel."""
 QUIET_MAX_S = 1.0
 _SPOOL_RETRY_S = 0.2
 _CONNECTED = 3
@@ -240,15 +243,15 @@ class WhatsAppSession:
 
     async def _quiet(self) -> None:
         """Wait until the library's channel is empty, as far as that can be seen."""
-        until = time.monotonic() + QUIET_MAX_S
+        until, quiet = time.monotonic() + QUIET_MAX_S, Quiet()
         while self._pumping and not self._returned.is_set() and time.monotonic() < until:
-            if self.silence_s() >= QUIET_S:
+            if quiet.look([self.last_told_s()]):
                 return
-            await asyncio.sleep(QUIET_S / 2)
+            await asyncio.sleep(QUIET_LOOK_S)
 
-    def silence_s(self) -> float:
-        """How long the library has told nothing; 0 while a callback is at work."""
-        return 0.0 if self._in_order.locked() else time.monotonic() - self._last_event_s
+    def last_told_s(self) -> float | None:
+        """When the library told something last; None while a callback is at work."""
+        return None if self._in_order.locked() else self._last_event_s
 
     def _wanted(self) -> bool:
         return self._phase == "running"
@@ -340,6 +343,23 @@ class WhatsAppSession:
     def _sent(self, job: str, outcome: SendOutcome) -> SendOutcome:
         self._take(kinds.SEND_FINISHED, msgspec.msgpack.encode(model.SendFinished(job, outcome)))
         return outcome
+
+
+class Quiet:
+    """Tells when the channels of some clients are empty, as far as that can be seen."""
+
+    def __init__(self) -> None:
+        self._before: list[float | None] = []
+        self._looks = 0
+
+    def look(self, last_told_s: list[float | None]) -> bool:
+        """Look once, `QUIET_LOOK_S` after the last look; True when nothing more is to be expected."""
+        now_s = time.monotonic()
+        if all(last_s is not None and now_s - last_s >= LONG_QUIET_S for last_s in last_told_s):
+            return True
+        still = last_told_s == self._before and None not in last_told_s
+        self._before, self._looks = last_told_s, self._looks + 1 if still else 0
+        return self._looks >= QUIET_LOOKS
 
 
 class _Once:

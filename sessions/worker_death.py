@@ -19,7 +19,6 @@ from collections.abc import Callable
 SENDS_S = 2.0
 """For sends in flight to have their outcome spooled."""
 TOTAL_S = 3.0
-_HANG_UP_S = 0.6
 _PR_SET_PDEATHSIG = 1
 _POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
 
@@ -63,7 +62,7 @@ class Death:
         last.start()
         while sends_in_flight() and time.monotonic() < ending - TOTAL_S + SENDS_S:
             time.sleep(0.01)
-        hang_up(max(0.0, min(_HANG_UP_S, ending - 0.2 - time.monotonic())))
+        hang_up(max(0.0, ending - 0.2 - time.monotonic()))
         os._exit(0)
 
 

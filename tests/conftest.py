@@ -1,11 +1,37 @@
-"""Fixtures every test gets: logs that do not leak from one test into another."""
+"""What every test gets: logs that do not leak from one into another, and the mark of those that take whole systems."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 import structlog
+
+
+def pytest_configure() -> None:
+    """Let children of the tests hear Ctrl-C: a shell starts its background jobs deaf to it, and that is inherited."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+WHOLE_SYSTEMS = frozenset(
+    {
+        "test_api_garbage", "test_auth_server", "test_bus_machine", "test_cli", "test_cli_events", "test_gateway_admission",
+        "test_gateway_commands", "test_gateway_drops", "test_gateway_floods", "test_gateway_memory", "test_gateway_races",
+        "test_gateway_storm", "test_gateway_tenure", "test_gateway_window", "test_loopback_real",
+        "test_loopback_real_endings", "test_sessions_real_contract", "test_sessions_whatsapp", "test_sessions_worker",
+        "test_supervisor_chaos", "test_supervisor_killed", "test_supervisor_real_worker", "test_supervisor_room",
+    }
+)  # fmt: skip
+"""Modules that start processes, the real library or thousands of steps; with `e2e/` and `crash/` they are marked `system`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole modules in one place, so that plain `pytest` stays under two minutes."""
+    for item in items:
+        if item.path.parent.name in {"e2e", "crash"} or item.path.stem in WHOLE_SYSTEMS:
+            item.add_marker("system")
 
 
 @pytest.fixture(autouse=True)

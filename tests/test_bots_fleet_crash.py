@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
+from orchestrator.bus.bus import Entry, Outcome
+from orchestrator.bus.memory import MemoryBus
+from orchestrator.errors import Refused
 from orchestrator.ports import StartRefused
 from sessions.model import Connected
 from tests.support.fake_host import account
 from tests.support.fleet_room import USER, FleetRoom, linked, run, settle
+from tests.test_bots_fleet_end import message
 
 
 def test_a_budget_of_five_crashes(tmp_path: Path) -> None:
@@ -83,5 +90,50 @@ def test_a_condemned_worker_moves_its_bot_without_a_status_change(tmp_path: Path
         room.host.tell(bot, Connected(account()))
         await settle()
         assert await room.types() == before
+
+    run(tmp_path, scenario)
+
+
+class FullDisk(MemoryBus):
+    """A bus whose disk can be full, or which can have a bug."""
+
+    trouble: Exception | None = None
+
+    async def commit(self, entries: Sequence[Entry]) -> list[Outcome]:
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().commit(entries)
+
+
+@pytest.mark.parametrize("trouble", [Refused("storage_unavailable"), ZeroDivisionError()], ids=["full", "bug"])
+def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path, trouble: Exception) -> None:
+    """While the bus refuses, nothing is acknowledged to the spool and commands are refused; then all of it is there.
+    A bug below is told once and waits likewise: the mailbox lives on."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bus = FullDisk(room.clock)
+        await room.kill()
+        room.bus = bus
+        await room.open()
+        bot = await linked(room)
+        bus.trouble = trouble
+        for number in range(3):
+            room.host.tell(bot, message(number), b'{"n":%d}' % number)
+        await settle(30)
+        assert len(room.host.uncommitted[bot]) == 3
+        with pytest.raises(Refused) as refused:
+            await room.fleet.stop(USER, bot)
+        assert refused.value.code == "storage_unavailable" and refused.value.retryable
+        bus.trouble = None
+        assert [failure.kind for failure in room.failures] == (
+            [] if isinstance(trouble, Refused) else ["ZeroDivisionError"]
+        )
+        room.failures.clear()
+        await settle(6)
+        assert [event.data for event in await room.events() if event.type == "message"] == [
+            b'{"n":%d}' % n for n in range(3)
+        ]
+        assert room.host.uncommitted[bot] == []
+        assert (await room.fleet.stop(USER, bot)).status == "stopping"
 
     run(tmp_path, scenario)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from orchestrator.bus.bus import Committed, Entry, Outcome
-from orchestrator.bus.memory import MemoryBus
+from orchestrator.bus.bus import Committed
 from orchestrator.errors import Refused
 from orchestrator.ports import LinkRequest, NewBot
 from sessions import model
@@ -235,45 +233,6 @@ def test_a_pair_success_belongs_to_its_own_attempt(tmp_path: Path) -> None:
         assert shown.account is None and shown.status == "starting"
         assert shown.link is not None and shown.link.attempt == 2
         assert (await room.types()).count("pair_success") == 0
-
-    run(tmp_path, scenario)
-
-
-class FullDisk(MemoryBus):
-    """A bus whose disk can be full."""
-
-    full = False
-
-    async def commit(self, entries: Sequence[Entry]) -> list[Outcome]:
-        if self.full:
-            raise Refused("storage_unavailable")
-        return await super().commit(entries)
-
-
-def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
-    """While the bus refuses, nothing is acknowledged to the spool and commands are refused; then all of it is there."""
-
-    async def scenario(room: FleetRoom) -> None:
-        bus = FullDisk(room.clock)
-        await room.kill()
-        room.bus = bus
-        await room.open()
-        bot = await linked(room)
-        bus.full = True
-        for number in range(3):
-            room.host.tell(bot, message(number), b'{"n":%d}' % number)
-        await settle(30)
-        assert len(room.host.uncommitted[bot]) == 3
-        with pytest.raises(Refused) as refused:
-            await room.fleet.stop(USER, bot)
-        assert refused.value.code == "storage_unavailable" and refused.value.retryable
-        bus.full = False
-        await settle(6)
-        assert [event.data for event in await room.events() if event.type == "message"] == [
-            b'{"n":%d}' % n for n in range(3)
-        ]
-        assert room.host.uncommitted[bot] == []
-        assert (await room.fleet.stop(USER, bot)).status == "stopping"
 
     run(tmp_path, scenario)
 

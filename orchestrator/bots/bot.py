@@ -79,7 +79,7 @@ class Mailbox:
         self._proved_ms: int | None = None
         self._heard_s = 0.0
         self._ended = False
-        self._journal = Journal(room.bus, room.metrics, self._user, self._id)
+        self._journal = Journal(room.bus, room.metrics, room.tasks.failures, self._user, self._id)
         self.hands = Hands(room, self._user, self._id, self.post)
         self.sending = Sending(room, self._user, self._id, book, self._journal, self._send_returned)
         room.metrics.bot_moved(None, state.bot.status)

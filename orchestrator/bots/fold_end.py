@@ -198,8 +198,9 @@ def released(step: Step) -> None:
         return
     long = step.bot.status == "reconnecting" and step.now.wall_ms - step.bot.since >= LONG_OUTAGE_S * 1000
     if session is not None and session.purpose == "run" and long:
+        # In the pool: the way was just proved, and a process for each of hundreds of bots would cost gigabytes at once.
         step.end_session()
-        step.want("run", own=True)
+        step.want("run")
 
 
 def shift(step: Step, seconds: float) -> None:

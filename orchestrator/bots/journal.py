@@ -15,6 +15,7 @@ from orchestrator.bus.bus import Bus, Duplicate, Entry, Source, StatePut
 from orchestrator.errors import Refused
 from orchestrator.model import Event
 from orchestrator.ports import FleetMetrics, FromSession
+from orchestrator.tasks import Failures
 
 _log = structlog.get_logger("bots")
 
@@ -25,8 +26,9 @@ _AGAIN_MOST_S = 5.0
 class Journal:
     """One mailbox's entries that are not durable yet."""
 
-    def __init__(self, bus: Bus, metrics: FleetMetrics, user: str, bot: str) -> None:
+    def __init__(self, bus: Bus, metrics: FleetMetrics, failures: Failures, user: str, bot: str) -> None:
         self._bus = bus
+        self._failures = failures
         self._metrics = metrics
         self._user = user
         self._bot = bot
@@ -102,6 +104,9 @@ class Journal:
             except Refused as refused:
                 if refused.code != "storage_unavailable":
                     raise
+            except Exception as error:  # a bug below: loud, and what waits is neither lost nor told before its time
+                if not self.blocked:
+                    self._failures.report("commit", error)
             self.blocked = True
             _log.warning("Bot waits for storage", botId=self._bot, entries=len(entries))
             await asyncio.sleep(wait_s)

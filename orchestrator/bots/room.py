@@ -81,11 +81,12 @@ class DeviceFiles:
         await asyncio.to_thread(shutil.rmtree, self._directory / bot, True)
 
     def _keep(self, bot: str, names: tuple[str, ...]) -> None:
-        folder = self._directory / bot
-        if not folder.is_dir():
-            return
         kept = {name + ending for name in names for ending in ("", *_BESIDE)}
-        for path in folder.iterdir():
+        try:
+            present = list((self._directory / bot).iterdir())
+        except FileNotFoundError:
+            return  # never linked, or erased meanwhile
+        for path in present:
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 

@@ -41,11 +41,11 @@ async def test_restart_storm(server: Server, whatsapp: LoopbackServer, say: Call
     bot, _, device = await linked(server, whatsapp)
     with Watch(server.data_dir) as watch:
         for commands in (["restart"] * 10, ["stop", "start"] * 5, ["restart", "stop", "start", "restart"] * 3):
-            mark = len(whatsapp.ledger)
             await asyncio.gather(*(server.call("POST", f"/bots/{bot}/{command}", status=202) for command in commands))
-            await whatsapp.ledger.wait("login", 40, mark)
+            await server.call("POST", f"/bots/{bot}/start", status=202)  # whichever of the others came last
             await server.bot_until(bot, lambda seen: seen["status"] == "connected", 40)
             await until(lambda: device.online, what="the device to be online")
+    assert whatsapp.ledger.count("login") >= 3
     _judge(watch, whatsapp, say)
 
 
