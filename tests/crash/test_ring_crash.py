@@ -14,6 +14,7 @@ import pytest
 from tests.crash import processes
 from tests.crash.follower import Follower
 from tests.crash.nemesis import Blow, Nemesis
+from tests.crash.seeds import soaked
 from tests.crash.streams import Account, Stream, Streams, journal, messages, settled
 from tests.crash.watch import Watch
 from tests.e2e.journeys import linked
@@ -90,7 +91,7 @@ async def test_each_death_once(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", soaked(11))
 async def test_many_deaths(
     seed: int, server: Server, whatsapp: LoopbackServer, node: NodeClient, say: Callable[[str], None]
 ) -> None:

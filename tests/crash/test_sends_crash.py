@@ -16,6 +16,7 @@ import pytest
 
 from tests.crash import processes
 from tests.crash.letters import Letters
+from tests.crash.seeds import soaked
 from tests.e2e.journeys import linked
 from tests.loopback.devices import LinkedDevice
 from tests.loopback.nodes import Node, Value
@@ -106,7 +107,7 @@ async def test_workers_die(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", soaked(1))
 async def test_many_deaths(
     seed: int, server: Server, whatsapp: LoopbackServer, http: aiohttp.ClientSession, say: Callable[[str], None]
 ) -> None:
