@@ -118,6 +118,21 @@ def test_a_deletion_survives_the_supervisors_death(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("steps", range(0, 24, 3))
+def test_a_bot_being_created_counts_once(tmp_path: Path, steps: int) -> None:
+    """As many bots as one may have can be created side by side, however their creations overlap."""
+
+    async def scenario(room: FleetRoom) -> None:
+        making = []
+        for number in range(3):
+            making.append(room.tasks.spawn("create", room.fleet.create(USER, NewBot(name=f"b{number}"))))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        await asyncio.gather(*making)
+
+    run(tmp_path, scenario)
+
+
 def test_limits_and_other_users(tmp_path: Path) -> None:
     """MAX_BOTS_PER_USER holds also for creations at one time; another user's bot is not found."""
 

@@ -206,12 +206,8 @@ class BotFleet:
         if owned + self._creating.get(user, 0) >= self._limits.bots_per_user:
             raise Refused("too_many_bots")
         self._creating[user] = self._creating.get(user, 0) + 1
-        try:
-            # A caller that goes away leaves a whole bot behind, or none.
-            work = self._tasks.spawn("create bot", self._create(user, name, device_name, new))
-            return await asyncio.shield(work)
-        finally:
-            self._creating[user] -= 1
+        # A caller that goes away leaves a whole bot behind, or none.
+        return await asyncio.shield(self._tasks.spawn("create bot", self._create(user, name, device_name, new)))
 
     async def _create(self, user: str, name: str, device_name: str, new: NewBot) -> Bot:
         now_ms = self._clock.wall_ms()
@@ -227,9 +223,12 @@ class BotFleet:
             bot.status_version,
         )  # fmt: skip
         puts = (StatePut(f"bot/{bot.id}", to_json(bot)), StatePut(f"private/{bot.id}", to_json(private)))
-        await self._bus.commit([Entry(user, event, puts)])
-        self._room.metrics.event("bot_status_update", "created")
+        try:
+            await self._bus.commit([Entry(user, event, puts)])
+        finally:
+            self._creating[user] -= 1  # from the next line on it is counted by its mailbox
         mailbox = self._open(BotState(bot, private), Book())
+        self._room.metrics.event("bot_status_update", "created")
         return await mailbox.ask(moves.StartAsked()) if new.start else mailbox.shown()
 
     async def patch(self, user: str, bot_id: str, patch: BotPatch) -> Bot:
