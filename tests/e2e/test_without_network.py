@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -48,8 +49,11 @@ async def test_six_codes_run_out(server: Server, whatsapp: LoopbackServer, node:
 
 
 async def test_serve_alone(tmp_path: Path) -> None:
-    """With no network at all and no proxy the server still serves."""
-    async with Server.running(tmp_path / "data") as server:
-        bot = await create(server)
-        seen = await server.bot_until(bot, lambda seen: seen["retryAt"], timeout_s=30)
-        assert (seen["status"], seen["reason"]["code"]) == ("starting", "whatsapp_unreachable")
+    """With nothing at all where the network should be the server still serves; the real WhatsApp is not asked."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound but not listening: refused at once, and nobody else can take it
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        async with Server.running(tmp_path / "data", None, "--proxy", nowhere) as server:
+            bot = await create(server)
+            seen = await server.bot_until(bot, lambda seen: seen["retryAt"], timeout_s=30)
+            assert (seen["status"], seen["reason"]["code"]) == ("starting", "whatsapp_unreachable")
