@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import secrets
 import string
-from typing import Literal, NewType
+from typing import Literal
 
 import msgspec
 
 from sessions.model import Account
-
-UserId = NewType("UserId", str)
-BotId = NewType("BotId", str)
 
 Status = Literal[
     "stopped", "starting", "awaiting_scan", "pairing", "connecting", "connected", "degraded", "reconnecting",
