@@ -1,6 +1,6 @@
 """Records the rooms share: bots as users see them, events, positions, send jobs. Shapes of the public contract.
 
-Owns data only: no I/O, no clock, no decisions. Field names are camelCase on every wire. Read `ports.py` next.
+Owns data only: no I/O, no clock, no decisions. Field names are camelCase on every wire. Read `ports/` next.
 """
 
 from __future__ import annotations

@@ -1,0 +1,32 @@
+"""Protocols at which rooms meet that must not import each other; `app.py` joins them.
+
+Owns interfaces and the records that cross them, one file for each two rooms that meet. No I/O, no decisions. Import
+them from here.
+"""
+
+from __future__ import annotations
+
+from orchestrator.ports.access import Rechecks as Rechecks
+from orchestrator.ports.access import SignedIn as SignedIn
+from orchestrator.ports.access import SignIn as SignIn
+from orchestrator.ports.access import Tokens as Tokens
+from orchestrator.ports.fleet import Bodies as Bodies
+from orchestrator.ports.fleet import BotPatch as BotPatch
+from orchestrator.ports.fleet import Fleet as Fleet
+from orchestrator.ports.fleet import LinkRequest as LinkRequest
+from orchestrator.ports.fleet import NewBot as NewBot
+from orchestrator.ports.fleet import Outbox as Outbox
+from orchestrator.ports.fleet import PairingCode as PairingCode
+from orchestrator.ports.fleet import ProxyCheck as ProxyCheck
+from orchestrator.ports.fleet import QrOnOffer as QrOnOffer
+from orchestrator.ports.host import CallFailed as CallFailed
+from orchestrator.ports.host import FromSession as FromSession
+from orchestrator.ports.host import Host as Host
+from orchestrator.ports.host import HostEvent as HostEvent
+from orchestrator.ports.host import HostListener as HostListener
+from orchestrator.ports.host import Placement as Placement
+from orchestrator.ports.host import SessionGone as SessionGone
+from orchestrator.ports.host import StartRefused as StartRefused
+from orchestrator.ports.incidents import Incident as Incident
+from orchestrator.ports.incidents import Incidents as Incidents
+from orchestrator.ports.metrics import FleetMetrics as FleetMetrics
