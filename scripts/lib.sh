@@ -45,6 +45,16 @@ need_node() {
     fi
 }
 
+# install_web: what the browser's side is built and tested with; again only when its lock file has changed.
+install_web() {
+    local web=orchestrator/web
+    need_node
+    cmp -s "$web/package-lock.json" "$web/node_modules/.installed" && return
+    say "Installing into $web/node_modules (once; a minute) ..."
+    npm ci --prefix "$web" --silent --no-audit --no-fund
+    cp "$web/package-lock.json" "$web/node_modules/.installed"
+}
+
 # need_chromium: the system's Chromium, installed where apt is there and we may use it.
 need_chromium() {
     command -v chromium >/dev/null 2>&1 && return

@@ -1,0 +1,3 @@
+/** The package's public names, without React. */
+export * from "./generated.js";
+export type * from "./types.js";
