@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,18 +19,18 @@ from typing import assert_never
 
 import structlog
 import uvloop
-from aiohttp import web
 
 from orchestrator import log, proxies, qr
 from orchestrator.api.bodies import Bodies
 from orchestrator.api.http import Parts
 from orchestrator.api.routes import make_app
-from orchestrator.api.schema import Version
+from orchestrator.api.schema import UserLimits, Version
 from orchestrator.auth import local
 from orchestrator.auth.issuer import Issuer
 from orchestrator.auth.principal import AtConnect, Identity, open_local
 from orchestrator.bots.alarms import Alarms
 from orchestrator.bots.fleet import BotFleet
+from orchestrator.bots.histories import BotHistories
 from orchestrator.bots.outbox import BotOutbox
 from orchestrator.bots.room import Limits
 from orchestrator.bus.retention import Retention
@@ -41,10 +40,13 @@ from orchestrator.errors import Refused
 from orchestrator.gateway.clerk import ClerkParts
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.ports import GatewaySettings
+from orchestrator.listening import CannotStart, listen
 from orchestrator.metrics import Metrics
+from orchestrator.operations.recorder import Recorder, Sources
 from orchestrator.settings import Settings, is_loopback
 from orchestrator.store.database import Database, DatabaseRefused
 from orchestrator.store.idempotency import Idempotency
+from orchestrator.store.operations import OperationRows
 from orchestrator.store.sessions import Sessions, Users
 from orchestrator.supervisor.probe import probe
 from orchestrator.supervisor.supervisor import DataDirInUse, Options, Supervisor
@@ -57,10 +59,6 @@ DISTRIBUTION = "whatsapp-bot-orchestrator"
 STOP_S = 9.5
 """A clean stop takes at most 10 s; what hangs then is left to the workers' own end."""
 LAG_EVERY_S = 1.0
-
-
-class CannotStart(Exception):
-    """The server did not come up; the message is one line with the remedy."""
 
 
 def serve(settings: Settings) -> int:
@@ -133,12 +131,15 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
             identity = await open_local(data_dir, Users(database, clock), Sessions(database, clock), clock, issuer)
             supervisor = Supervisor(_options(settings, data_dir), clock, tasks)
             fleet = _fleet(settings, data_dir, bus, supervisor, clock, tasks, metrics)
-            supervisor.attach(fleet)
-            await fleet.load()
+            recorder = _recorder(database, supervisor, fleet, metrics, clock, tasks)
+            supervisor.attach(fleet, recorder.lost)
+            seen_ms, _ = await recorder.load()
+            await fleet.load(seen_ms)
             await supervisor.start_up()
             stack.push_async_callback(tasks.close)
             stack.push_async_callback(fleet.close)
             stack.push_async_callback(supervisor.close)
+            stack.push_async_callback(recorder.close)
         except (DatabaseRefused, DataDirInUse, ValueError, OSError, Refused) as error:
             raise CannotStart(_why(error, data_dir)) from None
         recovery = tasks.spawn("recovery", _recover(supervisor, fleet))
@@ -147,12 +148,14 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
             bus, commands, AtConnect(identity), clock, tasks, metrics, _gateway_settings(settings), rechecks=identity
         )
         app = make_app(
-            _parts(settings, fleet, bus, identity, database, tasks, metrics, supervisor, recovery), app_version()
+            _parts(settings, fleet, bus, identity, database, tasks, metrics, supervisor, recovery, recorder),
+            app_version(),
         )
         gateway.attach(app)
-        url = await _listen(settings, app, stack)
+        url = await listen(settings, app, stack)
         stack.push_async_callback(gateway.drain)
         _watch(metrics, supervisor, tasks)
+        recorder.begin()
         _leave_url(data_dir, url)
         yield Address(url, identity.code(local.OPERATOR, operator=True)[0])
 
@@ -225,6 +228,17 @@ def _fleet(
     )
 
 
+def _recorder(
+    database: Database, supervisor: Supervisor, fleet: BotFleet, metrics: Metrics, clock: SystemClock, tasks: Tasks
+) -> Recorder:
+    def waiting() -> tuple[int, int]:
+        now = supervisor.statistics()
+        return now.starts_waiting, now.spool_bytes
+
+    sources = Sources(metrics, supervisor.incidents, supervisor.roll, fleet.briefs, waiting)
+    return Recorder(OperationRows(database), sources, clock, tasks)
+
+
 async def _recover(supervisor: Supervisor, fleet: BotFleet) -> None:
     """Bring bots back once everything that earlier workers left has been handed over."""
     await supervisor.recovered()
@@ -241,7 +255,7 @@ def _options(settings: Settings, data_dir: Path) -> Options:
     if phones is not None:
         phones.mkdir(mode=0o700, parents=True, exist_ok=True)
     launch = Launch(data_dir / "run", data_dir / "spool", settings.driver, settings.spool_max, phones)
-    return Options(launch, settings.bots_per_worker, settings.start_rate)
+    return Options(launch, settings.bots_per_worker, settings.start_rate, proxy=settings.proxy)
 
 
 def _gateway_settings(settings: Settings) -> GatewaySettings:
@@ -264,9 +278,13 @@ def _parts(
     metrics: Metrics,
     supervisor: Supervisor,
     recovery: asyncio.Task[None],
+    recorder: Recorder,
 ) -> Parts:
+    clock = SystemClock()
+
     def version() -> Version:
-        return Version(app_version(), 1, settings.driver, supervisor.statistics().library)
+        simulated = settings.driver == "simulated"
+        return Version(app_version(), 1, settings.driver, supervisor.statistics().library, simulated, clock.wall_ms())
 
     async def proxy_check(proxy: str) -> bool:
         return await probe(await proxies.checked(proxy, settings.proxy_allow)) == "ok"
@@ -282,7 +300,7 @@ def _parts(
         sign_in=identity,
         keys=Idempotency(database),
         tasks=tasks,
-        clock=SystemClock(),
+        clock=clock,
         version=version,
         ready=lambda: None if recovery.done() else "starting",
         metrics=metrics.expose,
@@ -290,43 +308,10 @@ def _parts(
         open_metrics=settings.loopback,
         secure_cookie=settings.tls_in_front,
         proxy_check=proxy_check,
+        histories=BotHistories(bus, fleet, clock),
+        operations=recorder,
+        limits=UserLimits(settings.max_bots_per_user, settings.max_link_attempts_per_hour),
     )
-
-
-async def _listen(settings: Settings, app: web.Application, stack: contextlib.AsyncExitStack) -> str:
-    """Bind before serving, so that a taken port is one clear line; a loopback host is reachable as ::1 too."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=False)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        first = _bind(settings.host, settings.port)
-    except OSError as error:
-        raise CannotStart(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. Is another server running? "
-            "--port names another port."
-        ) from None
-    port = first.getsockname()[1]
-    await web.SockSite(runner, first).start()
-    if settings.host == "127.0.0.1":
-        with contextlib.suppress(OSError):  # a machine without IPv6 serves IPv4 alone
-            await web.SockSite(runner, _bind("::1", port)).start()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}"
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    made = socket.socket(family, kind, protocol)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
-    except OSError:
-        made.close()
-        raise
-    made.setblocking(False)
-    return made
 
 
 def _watch(metrics: Metrics, supervisor: Supervisor, tasks: Tasks) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -151,6 +152,41 @@ class Metrics:
     def pool_move(self, gap_s: float) -> None:
         self._pool_move.observe(gap_s)
 
+    # Read back, for operators (`ports.Figures`).
+
+    def counts(self) -> dict[str, int]:
+        found = {
+            "events": sum(_values(self._events).values()),
+            "crashes": sum(_values(self._session_crashes).values()),
+            "task_failures": sum(_values(self._task_failures).values()),
+            "worker_restarts": int(self._worker_restarts.read()),
+            "taken_over": sum(_values(self._taken_over).values()),
+            "superseded": sum(_values(self._superseded).values()),
+            "replaced": sum(_values(self._replacements).values()),
+            "replayed": sum(_values(self._replayed).values()),
+        }
+        found |= {f"refused:{code}": count for code, count in _values(self._refused).items()}
+        found |= {f"closed:{code}": count for code, count in _values(self._closed).items()}
+        return found
+
+    def commit_buckets(self) -> list[tuple[float, int]]:
+        return _buckets(self._commit)
+
+    def delivery_buckets(self) -> list[tuple[float, int]]:
+        return _buckets(self._delivery)
+
+    def statuses(self) -> dict[str, int]:
+        return {status: count for status, count in _values(self._bots).items() if count > 0}
+
+    def jobs(self) -> dict[SendState, int]:
+        return {cast(SendState, state): count for state, count in _values(self._jobs).items() if count > 0}
+
+    def sockets_now(self) -> tuple[int, int]:
+        return sum(_values(self._sockets).values()), sum(_values(self._duplicate_users).values())
+
+    def loop_lag_s(self) -> float:
+        return next(sample.value for metric in self._loop_lag.collect() for sample in metric.samples)
+
     # The bus's, the supervisor's and the server's own.
 
     def committed(self, seconds: float) -> None:
@@ -183,6 +219,24 @@ class Metrics:
     def expose(self) -> tuple[bytes, str]:
         """Return the exposition and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+def _values(metric: Counter | Gauge) -> dict[str, int]:
+    """What a metric of at most one label says, by label (an empty one when it has none)."""
+    return {
+        next(iter(sample.labels.values()), ""): int(sample.value)
+        for family in metric.collect()
+        for sample in family.samples
+    }
+
+
+def _buckets(histogram: Histogram) -> list[tuple[float, int]]:
+    return [
+        (float(sample.labels["le"]), int(sample.value))
+        for family in histogram.collect()
+        for sample in family.samples
+        if sample.name.endswith("_bucket")
+    ]
 
 
 def _move(gauge: Gauge, before: str | None, after: str | None) -> None:

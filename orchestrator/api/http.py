@@ -17,12 +17,12 @@ import structlog
 from aiohttp import web
 
 from orchestrator.api.limits import AllowanceName, Allowances
-from orchestrator.api.schema import ProblemAnswer, validation_problem
+from orchestrator.api.schema import ProblemAnswer, UserLimits, validation_problem
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.errors import PROBLEMS, Refused, invalid
 from orchestrator.model import Principal, to_json
-from orchestrator.ports import Fleet, Outbox, ProxyCheck, SignIn, Tokens
+from orchestrator.ports import Fleet, Histories, Operations, Outbox, ProxyCheck, SignIn, Tokens
 from orchestrator.store.idempotency import Conflict, Fresh, Idempotency, Pending, Recorded
 from orchestrator.tasks import Tasks
 
@@ -55,6 +55,9 @@ class Parts:
     open_metrics: bool
     secure_cookie: bool
     proxy_check: ProxyCheck
+    histories: Histories
+    operations: Operations
+    limits: UserLimits
     allowances: Allowances = field(default_factory=Allowances)
 
 

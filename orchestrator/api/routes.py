@@ -11,7 +11,7 @@ from importlib import resources
 import aiohttp.typedefs
 from aiohttp import web
 
-from orchestrator.api import openapi, routes_account, routes_bots, routes_messages, routes_proxies
+from orchestrator.api import openapi, routes_account, routes_bots, routes_fleet, routes_messages, routes_proxies
 from orchestrator.api.http import MAX_BODY_BYTES, TASKS, Parts, Route, boundary, handle, reply
 from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 
@@ -39,7 +39,7 @@ PAGE_HEADERS = {
 
 def all_routes() -> list[tuple[str, Route]]:
     """Return every documented operation with its prefix."""
-    rooms = (routes_account, routes_bots, routes_messages, routes_proxies)
+    rooms = (routes_account, routes_bots, routes_messages, routes_proxies, routes_fleet)
     rest = [(API, route) for room in rooms for route in room.ROUTES]
     return [*rest, *(("", route) for route in routes_account.SYSTEM_ROUTES)]
 

@@ -19,7 +19,7 @@ from orchestrator.model import Position
 
 async def me(call: Call) -> web.StreamResponse:
     who = call.principal
-    return reply(schema.Me(who.user, who.operator, who.expires_at_ms))
+    return reply(schema.Me(who.user, who.operator, who.expires_at_ms, call.parts.limits))
 
 
 async def open_session(call: Call) -> web.StreamResponse:

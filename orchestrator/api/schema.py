@@ -12,6 +12,7 @@ import msgspec
 
 from orchestrator.errors import Refused, invalid
 from orchestrator.model import Bot, Position
+from orchestrator.ports import Ribbon
 from orchestrator.settings import is_proxy
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="1 to 64 characters")]
@@ -81,12 +82,22 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An empty object, or no body at all."""
 
 
+class UserLimits(msgspec.Struct, frozen=True, rename="camel"):
+    """What a user may."""
+
+    bots: int
+    """How many bots they may have."""
+    link_attempts_per_hour: int
+    """How often a bot of theirs may start linking in an hour; `link.triesLeft` tells what is left."""
+
+
 class Me(msgspec.Struct, frozen=True, rename="camel"):
     """Who is calling."""
 
     user_id: str
     operator: bool
     expires_at: int | None
+    limits: UserLimits
 
 
 class Session(msgspec.Struct, frozen=True, rename="camel"):
@@ -108,6 +119,12 @@ class Bots(msgspec.Struct, frozen=True):
 
     position: Position
     bots: list[Bot]
+
+
+class Ribbons(msgspec.Struct, frozen=True):
+    """Status histories of all bots, in short."""
+
+    ribbons: list[Ribbon]
 
 
 class ProxyChecked(msgspec.Struct, frozen=True):
@@ -153,6 +170,10 @@ class Version(msgspec.Struct, frozen=True, rename="camel"):
     contract: int
     driver: str
     library: str | None
+    simulated: bool = False
+    """There is no WhatsApp behind this server: phones are played."""
+    server_time: int = 0
+    """Wall time here, ms: what countdowns are counted by until the socket says `serverTime`."""
 
 
 class Health(msgspec.Struct, frozen=True):

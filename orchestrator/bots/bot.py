@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from orchestrator.bots import content, fold, live, moves
 from orchestrator.bots.hands import Hands
+from orchestrator.bots.histories import Past
 from orchestrator.bots.journal import Journal
 from orchestrator.bots.moves import BotState, Command, Draft, Input, Moment
 from orchestrator.bots.outbox_book import Book
@@ -65,13 +66,14 @@ Item = FromSession | Input | Asked | Submitted | SendReturned
 class Mailbox:
     """One bot. `post` from anywhere on the loop; `run` is its task."""
 
-    def __init__(self, room: Room, state: BotState, book: Book) -> None:
+    def __init__(self, room: Room, state: BotState, book: Book, past: Past | None = None) -> None:
         self.state = state
         self._durable = state
         """What users are shown: never ahead of what the bus has."""
         self._room = room
         self._user = state.bot.user_id
         self._id = state.bot.id
+        self._past = past or Past(self._id, None, None)
         self._queue: deque[Item] = deque()
         self._rang = asyncio.Event()
         self._idle = asyncio.Event()
@@ -300,6 +302,7 @@ class Mailbox:
         puts: list[StatePut] = []
         if before.bot != state.bot:
             puts.append(StatePut(f"bot/{self._id}", to_json(state.bot)))
+            puts += self._past.moved(before.bot, state.bot, self._room.clock.wall_ms())
         if before.private != state.private:
             puts.append(StatePut(f"private/{self._id}", to_json(state.private)))
         if state.deleting and not before.deleting:

@@ -15,6 +15,7 @@ import msgspec
 from orchestrator import errors, proxies
 from orchestrator.bots import moves, outbox_fold, record
 from orchestrator.bots.bot import Mailbox, deleting_key
+from orchestrator.bots.histories import Past, newest_days
 from orchestrator.bots.moves import BotState
 from orchestrator.bots.outbox_book import Book
 from orchestrator.bots.outbox_fold import StoredJob
@@ -25,6 +26,7 @@ from orchestrator.clock import Clock
 from orchestrator.errors import Refused
 from orchestrator.model import Bot, Event, Position, new_id, to_json
 from orchestrator.ports import (
+    BotBrief,
     BotPatch,
     FleetMetrics,
     FromSession,
@@ -84,11 +86,13 @@ class BotFleet:
 
     # --- start and end ---
 
-    async def load(self) -> None:
+    async def load(self, seen_ms: int | None = None) -> None:
         """Read all bots; each has its mailbox from here on. Nothing is started before `begin`.
 
-        When this returns nobody is shown a status of the process before, unless the storage takes nothing.
+        When this returns nobody is shown a status of the process before, unless the storage takes nothing. `seen_ms` is
+        when the process before was last seen running: what bots were from then on is `down`.
         """
+        days = await newest_days(self._bus)
         privates = {key.removeprefix("private/"): value async for _, key, value in self._bus.scan("private/")}
         jobs: dict[str, list[StoredJob]] = {}
         async for _, _, value in self._bus.scan("job/"):
@@ -98,7 +102,8 @@ class BotFleet:
             bot = msgspec.json.decode(value, type=Bot)
             known = privates.get(bot.id)
             private = record.decode(known) if known is not None else Private()
-            self._open(BotState(bot, private), Book(jobs.get(bot.id, ())))
+            past = Past(bot.id, days.get(bot.id), seen_ms)
+            self._open(BotState(bot, private), Book(jobs.get(bot.id, ())), past)
         for user, key, _ in [row async for row in self._bus.scan("fleet/deleting/")]:
             bot_id = key.rpartition("/")[2]
             if bot_id in self._mailboxes:
@@ -134,8 +139,8 @@ class BotFleet:
         if ending:
             await asyncio.wait(ending)
 
-    def _open(self, state: BotState, book: Book) -> Mailbox:
-        mailbox = self._mailboxes[state.bot.id] = Mailbox(self._room, state, book)
+    def _open(self, state: BotState, book: Book, past: Past | None = None) -> Mailbox:
+        mailbox = self._mailboxes[state.bot.id] = Mailbox(self._room, state, book, past)
         self._running[state.bot.id] = self._tasks.spawn("mailbox", mailbox.run())
         return mailbox
 
@@ -289,6 +294,11 @@ class BotFleet:
             raise Refused("whatsapp_unavailable") from None
         finally:
             answer.cancel()
+
+    def briefs(self) -> list[BotBrief]:
+        """Return all bots of all users in short, for operators."""
+        found = (mailbox.state.bot for mailbox in self._mailboxes.values())
+        return [BotBrief(bot.id, bot.user_id, bot.name, bot.status) for bot in found]
 
     def fill(self, bot: Bot) -> Bot:
         mailbox = self._mailboxes.get(bot.id)

@@ -10,19 +10,46 @@ from typing import Literal, Protocol
 
 import msgspec
 
+IncidentKind = Literal["whatsapp_unreachable", "client_outdated", "worker_lost"]
+"""The list is open: a client shows the title and text of a kind it does not know."""
+
+
+class IncidentRoute(msgspec.Struct, frozen=True):
+    """The way to WhatsApp it concerns."""
+
+    kind: Literal["direct", "operator_proxy", "bot_proxy"]
+    address: str | None = None
+    """host:port of the proxy; never its credentials."""
+
 
 class Incident(msgspec.Struct, frozen=True, rename="camel"):
     """What hits many bots at once, told once."""
 
     id: str
-    kind: Literal["whatsapp_unreachable"]
+    kind: IncidentKind
     since: int
     bots: int
-    """How many bots it hits."""
+    """How many bots it hits; of one that is over, at its worst."""
     text: str
+    """What is going on, in one or two sentences."""
     holds_starts: bool
     cause: str
-    """The reason code its bots show: `whatsapp_unreachable`, `dns_failed`, `tls_failed` or `proxy_failed`."""
+    """The reason code its bots show: `whatsapp_unreachable`, `dns_failed`, `tls_failed` or `proxy_failed`;
+    `client_outdated`; `worker_crashed`."""
+    title: str = ""
+    action: str | None = None
+    """What an operator does about it; None: it ends by itself."""
+    until: int | None = None
+    """When it ended; None while it is open."""
+    route: IncidentRoute | None = None
+    """None: not about one way."""
+    bot_ids: list[str] = []
+    """The bots it hits, at most 200 of them."""
+    library: str | None = None
+    """For `client_outdated`: the version WhatsApp refuses."""
+
+
+MOST_BOT_IDS = 200
 
 
 class Incidents(Protocol):

@@ -7,12 +7,14 @@ what a mailbox makes of it. Read `seats.py` for the records, `quarantine.py` for
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
-from orchestrator.ports import HostEvent, SessionGone
+from orchestrator.ports import HostEvent, SessionGone, WorkerLost
 from orchestrator.supervisor import quarantine
 from orchestrator.supervisor.awake import Awake
 from orchestrator.supervisor.outages import Outages
@@ -68,6 +70,10 @@ class Endings:
         """Sessions that ended with the death of a worker nobody had asked to end."""
         self.deaths = 0
         """Such deaths of workers, and those condemned."""
+        self.lost_by_number: Counter[int] = Counter()
+        """The same by the number of the worker."""
+        self.on_lost: Callable[[WorkerLost], None] = lambda _: None
+        """Told of each of them; must not wait or raise."""
         self._limits = limits
         self._workers = workers
         self._spools = spools
@@ -98,7 +104,7 @@ class Endings:
         if worker.retired or worker.up.gone.done():
             return
         worker.closed = worker.retired = True
-        self.deaths += 1
+        self._lost(worker, "condemned", None)
         _log.warning("Worker condemned", worker=worker.id, bots=len(worker.seats))
         if culprit is not None and len(worker.seats) > 1:
             self._workers.quarantine = quarantine.isolate(self._workers.quarantine, culprit.bot, self._awake.now())
@@ -172,13 +178,19 @@ class Endings:
 
     def _judge(self, worker: Worker, noted: set[str], status: int) -> None:
         """A death nobody asked for: count it, and keep apart whoever may have caused it."""
-        self.deaths += 1
+        hung = any(seat.ending == "killed_hung" for seat in worker.seats.values())
+        self._lost(worker, "no_answer" if hung else "died", status)
         self.crashes += len(worker.seats)
         self._mark(worker, "crashed")
         now = self._awake.now()
         self._workers.quarantine = quarantine.after_death(self._workers.quarantine, worker.seats, noted, now)
         suspects = len(noted & set(worker.seats))
         _log.warning("Worker lost", worker=worker.id, bots=len(worker.seats), suspects=suspects, status=status)
+
+    def _lost(self, worker: Worker, cause: Literal["died", "condemned", "no_answer"], status: int | None) -> None:
+        self.deaths += 1
+        self.lost_by_number[worker.number] += 1
+        self.on_lost(WorkerLost(worker.number, cause, status, tuple(worker.seats)))
 
     def _mark(self, worker: Worker, ending: Ending) -> None:
         for seat in worker.seats.values():

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from orchestrator.clock import Clock
-from orchestrator.errors import REASONS
 from orchestrator.model import new_id
-from orchestrator.ports import Incident
+from orchestrator.ports import Incident, IncidentRoute
+from orchestrator.ports.incidents import MOST_BOT_IDS
 from orchestrator.supervisor import incidents
 from orchestrator.supervisor.awake import Awake
+from orchestrator.supervisor.incident_texts import UNREACHABLE, shown_route
 from orchestrator.supervisor.incidents import At, Closed, Opened, Outage, Probe, Route, RouteState, Verdict
 from orchestrator.tasks import Tasks
 from sessions import model
@@ -43,23 +44,32 @@ class Outages:
         tasks: Tasks,
         probe: Callable[[Route], Awaitable[Verdict]],
         on_closed: Callable[[], None],
+        operators: Route = None,
     ) -> None:
-        """Probe routes with `probe`; call `on_closed` before the listeners when an incident is over."""
+        """Probe routes with `probe`; call `on_closed` before the listeners when an incident is over. `operators` is the
+        operator's default proxy."""
         self._clock = clock
         self._awake = awake
         self._tasks = tasks
         self._probe = probe
         self._on_closed = on_closed
+        self._operators = operators
+        self._shown: dict[Route, Incident] = {}
+        """Incidents as they are told, until something happens."""
         self._state = incidents.State()
         self._listeners: list[Callable[[], None]] = []
 
     def open(self) -> list[Incident]:
-        found = [_incident(route, route.outage) for route in self._state.routes.values() if route.outage is not None]
-        return sorted(found, key=lambda incident: incident.since)
+        found = [self.holding(route) for route in self._state.routes]
+        return sorted((one for one in found if one is not None), key=lambda incident: incident.since)
 
     def holding(self, proxy: str | None) -> Incident | None:
         route = self._state.routes.get(proxy)
-        return _incident(route, route.outage) if route is not None and route.outage is not None else None
+        if route is None or route.outage is None:
+            return None
+        if proxy not in self._shown:
+            self._shown[proxy] = _incident(route, route.outage, shown_route(proxy, self._operators))
+        return self._shown[proxy]
 
     def listen(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
@@ -92,6 +102,7 @@ class Outages:
     def _step(self, happened: incidents.Input) -> None:
         at = At(self._awake.now(), self._clock.wall_ms(), new_id("icd"))
         self._state, actions = incidents.step(self._state, happened, at)
+        self._shown.clear()
         changed = False
         for action in actions:
             match action:
@@ -118,13 +129,18 @@ class Outages:
             self._step(incidents.Probed(route, verdict))
 
 
-def _incident(route: RouteState, outage: Outage) -> Incident:
+def _incident(route: RouteState, outage: Outage, way: IncidentRoute) -> Incident:
+    words = UNREACHABLE[outage.cause]
     return Incident(
         id=outage.id,
         kind="whatsapp_unreachable",
         since=outage.since_ms,
         bots=incidents.failing_bots(route),
-        text=REASONS[outage.cause].text,
+        text=words.text,
         holds_starts=True,
         cause=outage.cause,
+        title=words.title,
+        action=words.action,
+        route=way,
+        bot_ids=[bot for bot, link in route.links.items() if link != "up"][:MOST_BOT_IDS],
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,9 @@ def choose(workers: Iterable[PoolWorker], limit: int, group: str | None) -> str 
         if worker.group == group and worker.bots < limit and (best is None or worker.bots > best.bots):
             best = worker
     return best.id if best else None
+
+
+def free_number(taken: Iterable[int]) -> int:
+    """Return the smallest number from 1 that no worker has: what replaces a worker takes its number over."""
+    numbers = set(taken)
+    return next(number for number in count(1) if number not in numbers)

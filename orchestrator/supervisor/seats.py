@@ -74,6 +74,10 @@ class Worker:
 
     def __init__(self, name: str, kind: Placement, group: str | None, feed: Feed, hooks: Hooks) -> None:
         self.id = name
+        self.number = 0
+        """Of its place, from 1: who replaces it takes the number over."""
+        self.since_s = 0.0
+        """When it was asked for, on the waking clock."""
         self.kind: Placement = kind
         """A linking worker becomes `own` when its attempt succeeds."""
         self.group = group

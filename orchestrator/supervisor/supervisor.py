@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from orchestrator.clock import Clock
-from orchestrator.ports import CallFailed, HostEvent, HostListener, Placement, StartRefused
+from orchestrator.ports import CallFailed, HostEvent, HostListener, Placement, StartRefused, WorkerLost
 from orchestrator.supervisor import locks
 from orchestrator.supervisor.awake import TICK_S, Awake
 from orchestrator.supervisor.beginnings import Beginnings
@@ -23,6 +23,7 @@ from orchestrator.supervisor.incidents import Route, Verdict
 from orchestrator.supervisor.outages import Outages
 from orchestrator.supervisor.pacing import Pace
 from orchestrator.supervisor.probe import probe
+from orchestrator.supervisor.roll import Roll
 from orchestrator.supervisor.seats import Hooks, Seat, Worker
 from orchestrator.supervisor.spools import Spools
 from orchestrator.supervisor.starts import Starts
@@ -56,6 +57,8 @@ class Options:
     bots_per_worker: int = 20
     start_rate: float = 20.0
     limits: Limits = field(default_factory=Limits)
+    proxy: str | None = None
+    """The operator's default for sessions: incidents name its route so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Supervisor:
         self._seats: dict[str, Seat] = {}
         self._starting: dict[str, asyncio.Task[StartRefused | None]] = {}
         self._starts = Starts(Pace(options.start_rate), clock)
-        self.incidents = Outages(clock, self._awake, tasks, probe_route, self._starts.after_incident)
+        self.incidents = Outages(clock, self._awake, tasks, probe_route, self._starts.after_incident, options.proxy)
         self._spools = Spools(self._launch, self._awake, tasks, self._deliver)
         self._workers = Workers(self._launch, options.bots_per_worker, self._awake, tasks, self._spools)
         self._endings = Endings(
@@ -112,14 +115,16 @@ class Supervisor:
             Hooks(self._on_event, self._endings.stopped, self._endings.spool_failed), self._endings.see_off
         )
         self._watch = Watch(options.limits, self._awake, self._workers, self._endings, self.incidents)
+        self.roll = Roll(self._workers, self._endings, self._awake, clock)
         self._recovery: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._draining = False
         self._lock: int | None = None
 
-    def attach(self, listener: HostListener) -> None:
-        """Say who takes the events; before `start_up`."""
+    def attach(self, listener: HostListener, on_lost: Callable[[WorkerLost], None] = lambda _: None) -> None:
+        """Say who takes the events, and who is told of workers that ended unasked; before `start_up`."""
         self._listener = listener
+        self._endings.on_lost = on_lost
 
     async def start_up(self) -> None:
         """Claim the data directory, warm a worker up, and begin to hand over what earlier workers left.

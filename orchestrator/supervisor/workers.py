@@ -64,6 +64,7 @@ class Workers:
         self._see_off: Callable[[Worker], Coroutine[None, None, None]] | None = None
         self._places = asyncio.Semaphore(AT_ONCE)
         self._spare: tuple[str, asyncio.Task[WorkerProcess | None]] | None = None
+        self._spare_since_s = 0.0
         self._refill_timer: asyncio.TimerHandle | None = None
         self._failures = 0
         self._closing = False
@@ -80,6 +81,7 @@ class Workers:
             return
         name = new_id("wrk")
         self._spare = (name, self._tasks.spawn("bring up spare", self._spawn(name)))
+        self._spare_since_s = self._awake.now()
 
     async def place(self, bot: str, wish: Placement) -> Worker:
         """Choose or bring up the worker for a start; a seat is promised there until `settle` or `unpromise`.
@@ -159,6 +161,13 @@ class Workers:
             return self._tasks.spawn("end spare", self._end_spare(coming))
         return None
 
+    def spare(self) -> tuple[str, WorkerProcess | None, float] | None:
+        """Return the warm process's name, itself once it is up, and when it was asked for (waking clock)."""
+        if self._spare is None:
+            return None
+        name, coming = self._spare
+        return name, coming.result() if coming.done() and not coming.cancelled() else None, self._spare_since_s
+
     def counts(self) -> dict[str, int]:
         """Workers by kind, the warm one as `spare`."""
         counts = {"linking": 0, "own": 0, "pool": 0, "spare": 1 if self._spare is not None else 0}
@@ -191,6 +200,8 @@ class Workers:
         name, process = spare
         assert self._hooks is not None, "wire comes first"
         worker = Worker(name, kind, group, self._spools.feed(name), self._hooks)
+        worker.number = placement.free_number(other.number for other in self.all.values())
+        worker.since_s = self._awake.now()
         self.all[name] = worker
         self._coming[name] = self._tasks.spawn("bring up worker", self._bring_up(worker, process))
         self._plan_refill()

@@ -10,9 +10,9 @@ import pytest
 from tests.rules.tree import PRODUCT, ROOT, Source, sources
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("app", "cli", "cli_client", "cli_output", "cli_bots", "cli_events", "__main__"),
+    ("app", "listening", "cli", "cli_client", "cli_output", "cli_bots", "cli_events", "__main__"),
     ("api", "gateway", "scripting", "bots"),
-    ("supervisor", "bus", "auth"),
+    ("supervisor", "bus", "auth", "operations"),
     ("store",),
     ("ports", "model", "errors", "clock", "settings", "log", "tasks", "qr", "metrics", "frames", "proxies"),
 )
@@ -43,7 +43,8 @@ PURE = {
     "orchestrator.supervisor.placement", "orchestrator.supervisor.quarantine", "orchestrator.supervisor.incidents",
     "orchestrator.gateway.protocol", "orchestrator.gateway.admission", "orchestrator.gateway.window",
     "orchestrator.gateway.rate", "orchestrator.gateway.command", "orchestrator.api.bodies", "orchestrator.auth.names",
-    "orchestrator.bots.fold", "orchestrator.bots.outbox_fold", "orchestrator.bots.record",
+    "orchestrator.bots.fold", "orchestrator.bots.outbox_fold", "orchestrator.bots.record", "orchestrator.bots.history",
+    "orchestrator.operations.figures", "orchestrator.operations.log", "orchestrator.supervisor.incident_texts",
 }  # fmt: skip
 """Files that decide: no event loop, no I/O, no clock."""
 

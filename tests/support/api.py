@@ -19,12 +19,12 @@ from aiohttp.test_utils import TestServer
 from orchestrator import proxies
 from orchestrator.api import openapi, routes
 from orchestrator.api.http import TASKS, Parts, Route, boundary, handle
-from orchestrator.api.schema import Version
+from orchestrator.api.schema import UserLimits, Version
 from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 from orchestrator.auth.principal import Identity, open_local
 from orchestrator.bus.memory import MemoryBus
 from orchestrator.clock import ManualClock
-from orchestrator.ports import Fleet, Outbox
+from orchestrator.ports import Fleet, Histories, Operations, Outbox
 from orchestrator.store.database import Database
 from orchestrator.store.idempotency import Idempotency
 from orchestrator.store.sessions import Sessions, Users
@@ -101,6 +101,9 @@ async def serving(
         open_metrics=open_metrics,
         secure_cookie=secure_cookie,
         proxy_check=proxy_check,
+        histories=cast(Histories, None),
+        operations=cast(Operations, None),
+        limits=UserLimits(20, 10),
     )
     app = routes.make_app(parts, "0.1.0", streams=streams) if not extra else _bare(parts, extra)
     failures: list[TaskFailure] = []

@@ -1,0 +1,1 @@
+"""What operators see: figures now and over time, incidents and their past."""
