@@ -19,14 +19,14 @@ from typing import Any, get_args
 import msgspec
 
 from orchestrator import errors
-from orchestrator.api.schema import AskPairingCode
+from orchestrator.api.schema import AskPairingCode, Me, Ribbons, Version
 from orchestrator.api.schema import Link as LinkRequest
 from orchestrator.api.schema_send import SendMessage
 from orchestrator.errors import Code
 from orchestrator.gateway import protocol
 from orchestrator.gateway.command import Action
 from orchestrator.model import Bot, EventName, Position, SendJob, Status
-from orchestrator.ports import PairingCode
+from orchestrator.ports import BotHistory, FleetHistory, FleetNow, IncidentList, PairingCode
 from sessions import translate_frames
 from sessions.lifecycle_rows import ROWS
 
@@ -42,6 +42,13 @@ SERVER: Mapping[str, type] = {
     "ChangeData": translate_frames._ChangeData,
     "ReceiptData": translate_frames._ReceiptData,
     "UndecryptableData": translate_frames._UndecryptableData,
+    "Me": Me,
+    "Version": Version,
+    "BotHistory": BotHistory,
+    "Ribbons": Ribbons,
+    "FleetNow": FleetNow,
+    "FleetHistory": FleetHistory,
+    "IncidentList": IncidentList,
 }
 """What the server sends: every member without a default is there."""
 
@@ -150,6 +157,8 @@ def _type(schema: dict[str, Any], names: Mapping[str, str]) -> str:
         return " | ".join(dict.fromkeys(_type(one, names) for one in schema["anyOf"]))
     if schema.get("type") == "array":
         return f"ReadonlyArray<{_type(schema.get('items') or {}, names)}>"
+    if schema.get("type") == "object" and "additionalProperties" in schema:
+        return f"Readonly<Record<string, {_type(schema['additionalProperties'], names)}>>"
     plain = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
     return plain.get(schema.get("type", ""), "unknown")
 

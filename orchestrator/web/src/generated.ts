@@ -291,6 +291,172 @@ export interface UndecryptableData {
   readonly messageId: string;
 }
 
+/** Who is calling. */
+export interface Me {
+  readonly userId: string;
+  readonly operator: boolean;
+  readonly expiresAt: number | null;
+  readonly limits: UserLimits;
+}
+
+/** What a user may. */
+export interface UserLimits {
+  readonly bots: number;
+  readonly linkAttemptsPerHour: number;
+}
+
+/** What is running. */
+export interface Version {
+  readonly version: string;
+  readonly contract: number;
+  readonly driver: string;
+  readonly library: string | null;
+  readonly simulated: boolean;
+  readonly serverTime: number;
+}
+
+/** A bot's last hours in half hours, oldest first; the last one is not over yet. */
+export interface BotHistory {
+  readonly botId: string;
+  readonly slotMs: number;
+  readonly slots: ReadonlyArray<HistorySlot>;
+  readonly restarts: number;
+}
+
+/** One half hour of a bot. */
+export interface HistorySlot {
+  readonly at: number;
+  readonly status: Status | "down" | null;
+  readonly ms: Readonly<Record<string, number>>;
+  readonly restarts: number;
+}
+
+/** Status histories of all bots, in short. */
+export interface Ribbons {
+  readonly ribbons: ReadonlyArray<Ribbon>;
+}
+
+/** The same in short: what to show for each half hour. */
+export interface Ribbon {
+  readonly botId: string;
+  readonly since: number;
+  readonly statuses: ReadonlyArray<Status | "down" | null>;
+  readonly restarts: number;
+}
+
+/** The fleet's figures. */
+export interface FleetNow {
+  readonly at: number;
+  readonly startedAt: number;
+  readonly bots: BotsNow;
+  readonly workers: ReadonlyArray<WorkerNow>;
+  readonly workerRestarts: number;
+  readonly sessionCrashes: number;
+  readonly taskFailures: number;
+  readonly startsWaiting: number;
+  readonly sockets: SocketsNow;
+  readonly flow: FlowNow;
+  readonly outbox: Readonly<Record<string, number>>;
+  readonly incidents: number;
+}
+
+/** All bots by status. */
+export interface BotsNow {
+  readonly total: number;
+  readonly connected: number;
+  readonly needOwner: number;
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+/** One worker process; `ports.WorkerState` with the bots in it. */
+export interface WorkerNow {
+  readonly number: number;
+  readonly id: string;
+  readonly kind: "linking" | "own" | "pool" | "spare";
+  readonly state: "closing" | "coming" | "up";
+  readonly since: number;
+  readonly memoryBytes: number | null;
+  readonly loopLagMs: number | null;
+  readonly spoolBytes: number;
+  readonly restarts: number;
+  readonly bots: ReadonlyArray<BotBrief>;
+}
+
+/** A bot in short. */
+export interface BotBrief {
+  readonly id: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly status: Status;
+}
+
+/** Users' sockets: now, and what happened to them in the last 24 h (also before a restart of the server). */
+export interface SocketsNow {
+  readonly open: number;
+  readonly duplicateUsers: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly closed: Readonly<Record<string, number>>;
+  readonly takenOver: number;
+  readonly superseded: number;
+  readonly replaced: number;
+  readonly replayed: number;
+}
+
+/** How events flow: over the last minute, None while there was none. */
+export interface FlowNow {
+  readonly eventsPerSecond: number;
+  readonly deliveryP95Ms: number | null;
+  readonly commitP95Ms: number | null;
+  readonly loopLagMs: number;
+  readonly spoolBytes: number;
+}
+
+/** The fleet over time, oldest first, and the incidents of that time. */
+export interface FleetHistory {
+  readonly stepMs: number;
+  readonly points: ReadonlyArray<FleetPoint>;
+  readonly incidents: ReadonlyArray<Incident>;
+}
+
+/** One step of the fleet's history. */
+export interface FleetPoint {
+  readonly at: number;
+  readonly statuses: Readonly<Record<string, number>> | null;
+  readonly workers: number;
+  readonly sockets: number;
+  readonly events: number;
+  readonly workerRestarts: number;
+}
+
+/** What hits many bots at once, told once. */
+export interface Incident {
+  readonly id: string;
+  readonly kind: "client_outdated" | "whatsapp_unreachable" | "worker_lost";
+  readonly since: number;
+  readonly bots: number;
+  readonly text: string;
+  readonly holdsStarts: boolean;
+  readonly cause: string;
+  readonly title: string;
+  readonly action: string | null;
+  readonly until: number | null;
+  readonly route: IncidentRoute | null;
+  readonly botIds: ReadonlyArray<string>;
+  readonly library: string | null;
+}
+
+/** The way to WhatsApp it concerns. */
+export interface IncidentRoute {
+  readonly kind: "bot_proxy" | "direct" | "operator_proxy";
+  readonly address: string | null;
+}
+
+/** Incidents: open ones first, then the newest. */
+export interface IncidentList {
+  readonly open: number;
+  readonly incidents: ReadonlyArray<Incident>;
+}
+
 /** Start linking; `code` needs `phone`. */
 export interface LinkRequest {
   readonly method?: "code" | "qr";
