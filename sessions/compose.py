@@ -14,7 +14,7 @@ from sessions.model import GROUP_SERVER, Jid, Outgoing
 
 
 def message(e2e: Any, outgoing: Outgoing, to: Jid, now_ms: int, secret: bytes) -> Any:
-    """Return the `waE2E.Message` of a send.
+    """Return the `waE2E.Message` of a send; files have `compose_media.py`.
 
     Args:
         e2e: the compiled module.
@@ -62,6 +62,8 @@ def message(e2e: Any, outgoing: Outgoing, to: Jid, now_ms: int, secret: bytes) -
             )
             context = e2e.MessageContextInfo(messageSecret=secret)
             return e2e.Message(pollCreationMessage=poll, messageContextInfo=context)
+        case model.OutgoingMedia():
+            raise ValueError("a file is uploaded first")
         case _:
             assert_never(outgoing)
 

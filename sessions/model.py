@@ -23,6 +23,8 @@ from sessions.content import MessageRevoked as MessageRevoked
 from sessions.content import Poll as Poll
 from sessions.content import Quoted as Quoted
 from sessions.content import ReactionReceived as ReactionReceived
+from sessions.media import FileKind as FileKind
+from sessions.media import OutgoingMedia as OutgoingMedia
 from sessions.outgoing import Outgoing as Outgoing
 from sessions.outgoing import OutgoingContact as OutgoingContact
 from sessions.outgoing import OutgoingEdit as OutgoingEdit

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from sessions.content import Quoted
+from sessions.media import OutgoingMedia
 
 
 class OutgoingText(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
@@ -78,6 +79,13 @@ class OutgoingPoll(msgspec.Struct, frozen=True, tag="poll"):
 
 
 Outgoing = (
-    OutgoingText | OutgoingReaction | OutgoingEdit | OutgoingRevoke | OutgoingLocation | OutgoingContact | OutgoingPoll
+    OutgoingText
+    | OutgoingReaction
+    | OutgoingEdit
+    | OutgoingRevoke
+    | OutgoingLocation
+    | OutgoingContact
+    | OutgoingPoll
+    | OutgoingMedia
 )
 """Closed union: every `match` over it ends in `assert_never`."""

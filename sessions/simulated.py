@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from sessions import kinds, model
+from sessions import kinds, model, pictures
 from sessions.model import Account, Jid, Outgoing, SendOutcome
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.simulated_phone import PhoneError as PhoneError
 from sessions.simulated_phone import SimulatedPhone as SimulatedPhone
-from sessions.simulated_server import Options, SimulatedServer
+from sessions.simulated_server import Options, SimulatedServer, TakenFile
+from sessions.worker_tasks import in_thread
 
 LIBRARY = "simulated"
 """Version shown for this driver."""
@@ -30,6 +33,17 @@ _PAIRING_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTVWXYZ"
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def take_file(outgoing: model.OutgoingMedia) -> TakenFile:
+    """Read a file. Raises OSError."""
+    with Path(outgoing.file or "").open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        size = opened.tell()
+    picture = None
+    if outgoing.kind in {"image", "sticker"}:
+        picture = pictures.look(outgoing.file or "", thumbnail=outgoing.kind == "image")
+    return TakenFile(digest, size, picture)
 
 
 class SimulatedSession:
@@ -91,12 +105,27 @@ class SimulatedSession:
                 to = Jid.parse(outgoing.to)
             except ValueError:
                 return model.SendRejected("rejected")
-            outcome = self._server.take_message(to, outgoing)
+            file: TakenFile | None = None
+            if isinstance(outgoing, model.OutgoingMedia):
+                taken = await self._upload(outgoing)
+                if not isinstance(taken, TakenFile):
+                    return taken
+                file = taken
+            outcome = self._server.take_message(to, outgoing, file)
             if outcome is None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ending.wait(), _SEND_S)
                 return model.SendUnknown()
             return outcome
+
+    async def _upload(self, outgoing: model.OutgoingMedia) -> TakenFile | SendOutcome:
+        """Look at a file as the real session does: in a thread, and refused for good when it is not there."""
+        if self._server.refuse_uploads:
+            return model.NotSent("media")
+        try:
+            return await in_thread("upload", lambda: take_file(outgoing))
+        except OSError:
+            return model.SendRejected("media_failed")
 
     async def logout(self) -> bool:
         """See `Session.logout`. As with the library, no event tells of one's own logout."""

@@ -29,7 +29,7 @@ COMMANDS = frozenset({
     "scan", "enter_code", "refuse", "expire_codes", "scan_without_multidevice", "ask_for_passkey", "unlink", "write",
     "text", "say", "react", "edit", "revoke", "odd_message", "receipt", "leave_whatsapp", "drop", "reconnect",
     "unreachable", "refuse_login", "ban", "replace", "outdated", "stream_error", "keepalive_timeout",
-    "keepalive_restored", "refuse_sends", "mute_sends", "kill_pump", "hang_in_stop", "freeze", "die",
+    "keepalive_restored", "refuse_sends", "refuse_uploads", "mute_sends", "kill_pump", "hang_in_stop", "freeze", "die",
 })  # fmt: skip
 """Methods of the phone that can be called from outside."""
 

@@ -220,6 +220,10 @@ class SimulatedPhone:
         """Answer sends with this error number from now on; None acknowledges them again."""
         self._server.refuse_sends = number
 
+    def refuse_uploads(self, refuse: bool = True) -> None:
+        """Let the media hosts take no file."""
+        self._server.refuse_uploads = refuse
+
     def mute_sends(self, mute: bool = True) -> None:
         """Never acknowledge sends."""
         self._server.mute_sends = mute

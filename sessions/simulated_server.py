@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from sessions import kinds, model, texts
+from sessions.media import Picture
 from sessions.model import LID_SERVER, USER_SERVER, Account, Jid, Outgoing, OutgoingText, SessionEvent
 from sessions.session import Outlet, SessionSpec
 from sessions.simulated_store import Inbox, Saved, TextIn, erase, lid_of, load, number_of_bot, person, save
@@ -52,6 +53,15 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenFile:
+    """A file as its receiver sees it."""
+
+    sha256: str
+    size: int
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A message a contact's phone got from the bot."""
 
@@ -59,6 +69,8 @@ class Received:
     person: str
     """Number of the contact."""
     outgoing: Outgoing
+    file: TakenFile | None = None
+    """What a message with a file was made of."""
 
     @property
     def text(self) -> str:
@@ -85,6 +97,7 @@ class SimulatedServer:
         self.absent: set[str] = set()
         """Numbers that are not on WhatsApp."""
         self.refuse_sends: int | None = None
+        self.refuse_uploads = False
         self.mute_sends = False
         """Sends are never acknowledged."""
         self.hang_in_stop = False
@@ -290,7 +303,7 @@ class SimulatedServer:
                 content = msgspec.structs.replace(content, push_name=text.push_name)
                 return model.MessageReceived(*place, text.kind, text.at_ms, content)
 
-    def take_message(self, to: Jid, outgoing: Outgoing) -> model.SendOutcome | None:
+    def take_message(self, to: Jid, outgoing: Outgoing, file: TakenFile | None = None) -> model.SendOutcome | None:
         """Judge a send: the outcome, or None when WhatsApp will never acknowledge it."""
         if self.mute_sends:
             return None
@@ -306,7 +319,7 @@ class SimulatedServer:
                 return model.SendRejected("not_on_whatsapp")
         else:
             number_of_person = str(to)
-        received = Received(f"3EB0{secrets.token_hex(9).upper()}", number_of_person, outgoing)
+        received = Received(f"3EB0{secrets.token_hex(9).upper()}", number_of_person, outgoing, file)
         self.sent[received.message_id] = received
         self.received.put_nowait(received)
         if self.options.auto_receipts:

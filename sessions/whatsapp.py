@@ -20,6 +20,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import mmap
 import os
 import platform
 import sys
@@ -30,10 +31,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sessions import compose, texts, translate, whatsapp_device
-from sessions.model import USER_SERVER, Jid, NotSent, Outgoing, SendOutcome, SendRejected
+from sessions import compose, compose_media, pictures, texts, translate, uploads, whatsapp_device
+from sessions.media import Uploaded
+from sessions.model import USER_SERVER, Jid, NotSent, Outgoing, OutgoingMedia, SendOutcome, SendRejected
 from sessions.session import Outlet, SessionSpec
-from sessions.whatsapp_library import Notes, Told
+from sessions.uploads import UploadRoom
+from sessions.whatsapp_library import FileReady, Notes, Told
 from sessions.whatsapp_session import QUIET_LOOK_S, Quiet, WhatsAppSession
 from sessions.worker_gate import Gate
 from sessions.worker_tasks import report, thread
@@ -105,6 +108,7 @@ _SIGNATURES: Final[dict[str, tuple[list[Any], Any]]] = {
     "Disconnect": ([_TEXT], None),
     "Stop": ([_TEXT], None),
     "SendMessage": ([_TEXT, _TEXT, _NUMBER, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
+    "Upload": ([_TEXT, _POINTER, _NUMBER, _NUMBER], ctypes.POINTER(_Bytes)),
     "IsOnWhatsApp": ([_TEXT, _TEXT], ctypes.POINTER(_Bytes)),
     "PairPhone": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
     "Logout": ([_TEXT], _POINTER),
@@ -176,6 +180,7 @@ class GoLibrary:
         self._go = go
         self.notes = notes
         self.gate = Gate()
+        self.uploads = UploadRoom()
         self.parsers = parsers()
         self.version = f"neonize {VERSION}"
         self.log_lines = 0
@@ -194,6 +199,10 @@ class GoLibrary:
     def session(self, spec: SessionSpec, outlet: Outlet) -> WhatsAppSession:
         """Make a session of this library; `start` is the first to touch Go."""
         return WhatsAppSession(self, spec, outlet)
+
+    def give_up(self) -> None:
+        """Nobody waits for an upload any longer: nothing of its message was sent."""
+        self.uploads.closed = True
 
     def hang_up(self, timeout_s: float) -> None:
         """Disconnect every session at once, without the gate, from a plain thread: the process is about to end.
@@ -246,11 +255,15 @@ class GoLibrary:
         """Close the socket and forget the client."""
         self._go.Stop(device)
 
-    def send(self, device: bytes, to: Jid, outgoing: Outgoing) -> SendOutcome:
+    def send(self, device: bytes, to: Jid, outgoing: Outgoing, file: FileReady | None = None) -> SendOutcome:
         """Send one message."""
         address = self._jid(to)
-        now_ms = time.time_ns() // 1_000_000
-        message = compose.message(self._e2e, outgoing, to, now_ms, os.urandom(32)).SerializeToString()
+        if isinstance(outgoing, OutgoingMedia):
+            assert file is not None
+            composed = compose_media.message(self._e2e, outgoing, to, file.uploaded, file.picture)
+        else:
+            composed = compose.message(self._e2e, outgoing, to, time.time_ns() // 1_000_000, os.urandom(32))
+        message = composed.SerializeToString()
         raw = self._bytes(self._go.SendMessage(device, address, len(address), message, len(message)))
         answer = self._messages.SendMessageReturnFunction.FromString(raw)
         if answer.Error:
@@ -259,6 +272,35 @@ class GoLibrary:
         if not answer.HasField("SendResponse"):
             return NotSent("gone")
         return texts.sent(answer.SendResponse.ID, answer.SendResponse.Timestamp)
+
+    def upload(self, device: bytes, outgoing: OutgoingMedia) -> FileReady | SendOutcome:
+        """Upload a file. The library copies its bytes; ours are a mapping, not another copy."""
+        try:
+            with Path(outgoing.file or "").open("rb") as opened:
+                mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+        except (OSError, ValueError):
+            return SendRejected("media_failed")
+        picture = None
+        if outgoing.kind in {"image", "sticker"}:
+            picture = pictures.look(outgoing.file or "", thumbnail=outgoing.kind == "image")
+        start = ctypes.c_char.from_buffer(mapped)
+        try:
+            pointer = self._go.Upload(device, ctypes.addressof(start), len(mapped), compose_media.MMS[outgoing.kind])
+            answer = self._messages.UploadReturnFunction.FromString(self._bytes(pointer))
+        finally:
+            del start
+            mapped.close()
+        if answer.Error:
+            return uploads.failed(answer.Error)
+        if not answer.HasField("UploadResponse"):
+            return NotSent("gone")
+        found = answer.UploadResponse
+        if not (found.url and found.DirectPath and found.MediaKey):
+            return NotSent("media")
+        uploaded = Uploaded(
+            found.url, found.DirectPath, found.MediaKey, found.FileSHA256, found.FileEncSHA256, found.FileLength
+        )
+        return FileReady(uploaded, picture)
 
     def _no_lid(self, device: bytes, to: Jid) -> SendOutcome:
         """Tell a number that is not on WhatsApp from one whose LID is not told today."""

@@ -6,13 +6,24 @@ other. Read `whatsapp_session.py` next for when each call is legal.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from sessions import translate
-from sessions.model import Jid, Outgoing, SendOutcome
+from sessions.media import Picture, Uploaded
+from sessions.model import Jid, Outgoing, OutgoingMedia, SendOutcome
 from sessions.session import SessionSpec
 from sessions.slots import Held
+from sessions.uploads import UploadRoom
 from sessions.worker_gate import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class FileReady:
+    """A file on WhatsApp's media hosts, ready to be named by a message."""
+
+    uploaded: Uploaded
+    picture: Picture | None
 
 
 class Notes(Protocol):
@@ -52,6 +63,11 @@ class Library(Protocol):
         ...
 
     @property
+    def uploads(self) -> UploadRoom:
+        """What every upload has to pass besides; one for the process."""
+        ...
+
+    @property
     def notes(self) -> Notes:
         """Where a call is noted while it lasts."""
         ...
@@ -77,8 +93,12 @@ class Library(Protocol):
         """Close the socket and forget the client; its `connect` returns."""
         ...
 
-    def send(self, device: bytes, to: Jid, outgoing: Outgoing) -> SendOutcome:
-        """Send one message and wait for WhatsApp's acknowledgement."""
+    def send(self, device: bytes, to: Jid, outgoing: Outgoing, file: FileReady | None = None) -> SendOutcome:
+        """Send one message and wait for WhatsApp's acknowledgement; `file` is what `upload` gave for an OutgoingMedia."""
+        ...
+
+    def upload(self, device: bytes, outgoing: OutgoingMedia) -> FileReady | SendOutcome:
+        """Encrypt and upload a file; an outcome when it failed. May never return: nothing limits it but the network."""
         ...
 
     def pair_phone(self, device: bytes, phone: str) -> str:

@@ -23,11 +23,11 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from sessions import kinds, model, texts, translate, whatsapp_device
+from sessions import kinds, model, texts, translate, whatsapp_device, whatsapp_upload
 from sessions.model import Account, Jid, NotSent, Outgoing, SendOutcome, SendRejected, SendUnknown, SessionEvent
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.slots import Held
-from sessions.whatsapp_library import Library
+from sessions.whatsapp_library import FileReady, Library
 from sessions.worker_gate import REPORT_S, STOP_S
 from sessions.worker_tasks import in_thread, report, spawn, thread
 
@@ -120,6 +120,12 @@ class WhatsAppSession:
             to = Jid.parse(outgoing.to)
         except ValueError:
             return await in_thread("outcome", lambda: self._sent(job, SendRejected("rejected")))
+        file: FileReady | None = None
+        if isinstance(outgoing, model.OutgoingMedia):
+            got = await whatsapp_upload.upload(self._library, outgoing, self._begin_upload, self._wanted)
+            if not isinstance(got, FileReady):
+                return await in_thread("outcome", lambda: self._sent(job, got))
+            file = got
         decided = _Once(lambda outcome: self._sent(job, outcome))
         early: SendOutcome
         call: asyncio.Future[SendOutcome] | None = None
@@ -131,7 +137,7 @@ class WhatsAppSession:
                     await self._library.gate.call()
                     if self._wanted() and self._connected:
                         # Decided in the call's own thread: the outcome is spooled even while the loop hangs.
-                        call = self._call("send", lambda: decided(self._library.send(self._id, to, outgoing)))
+                        call = self._call("send", lambda: decided(self._library.send(self._id, to, outgoing, file)))
                         call.add_done_callback(lambda _: self._one_send.release())
                 finally:
                     if call is None:
@@ -267,6 +273,11 @@ class WhatsAppSession:
                 return work()
 
         return in_thread(f"{operation} {self._spec.bot}", noted)
+
+    def _begin_upload(self, outgoing: model.OutgoingMedia) -> asyncio.Future[FileReady | SendOutcome] | None:
+        if not (self._wanted() and self._connected):
+            return None
+        return self._call("upload", lambda: self._library.upload(self._id, outgoing))
 
     # --- what the library tells, on its threads --------------------------------------------------------------
 

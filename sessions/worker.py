@@ -103,7 +103,7 @@ async def _host(arguments: Arguments, sock: socket.socket) -> None:
     link.refill = host.relay.refill
     link.serve(host.take)
     link.push(wire.Hello(os.getpid(), name, driver.version))
-    death.watch(host.sends_in_flight, driver.hang_up)
+    death.watch(host.sends_in_flight, driver.give_up, driver.hang_up)
     spawn("heartbeat", host.heartbeat())
     await link.write()
     # The supervisor is gone; the death thread ends the process when it has given the sends their time.
@@ -141,6 +141,9 @@ class _Simulated:
     def session(self, spec: SessionSpec, outlet: Outlet) -> Session:
         """Make one session."""
         return self._make(spec, outlet)
+
+    def give_up(self) -> None:
+        """Nothing is under way that could be given up."""
 
     def hang_up(self, timeout_s: float) -> None:
         """Nothing is under way outside the loop."""

@@ -40,16 +40,21 @@ class Death:
         self._parent = os.getppid()
         _die_with_parent()
 
-    def watch(self, sends_in_flight: Callable[[], int], hang_up: Callable[[float], None]) -> None:
+    def watch(
+        self, sends_in_flight: Callable[[], int], give_up: Callable[[], None], hang_up: Callable[[float], None]
+    ) -> None:
         """Start the thread.
 
         Args:
             sends_in_flight: how many sends have no outcome in the spool yet; called from the thread.
+            give_up: ends what has surely reached nobody; called from the thread, returns at once.
             hang_up: closes the sessions' sockets and lets what was received reach the spool, within so many seconds.
         """
-        threading.Thread(target=self._wait, args=(sends_in_flight, hang_up), name="death", daemon=True).start()
+        threading.Thread(target=self._wait, args=(sends_in_flight, give_up, hang_up), name="death", daemon=True).start()
 
-    def _wait(self, sends_in_flight: Callable[[], int], hang_up: Callable[[float], None]) -> None:
+    def _wait(
+        self, sends_in_flight: Callable[[], int], give_up: Callable[[], None], hang_up: Callable[[float], None]
+    ) -> None:
         poll = select.poll()
         poll.register(self._supervisor, _POLLRDHUP | select.POLLHUP)
         poll.register(self._woken, select.POLLIN)
@@ -60,6 +65,7 @@ class Death:
         last = threading.Timer(TOTAL_S - 0.1, os._exit, args=(1,))
         last.daemon = True
         last.start()
+        give_up()
         while sends_in_flight() and time.monotonic() < ending - TOTAL_S + SENDS_S:
             time.sleep(0.01)
         hang_up(max(0.0, ending - 0.2 - time.monotonic()))

@@ -40,6 +40,10 @@ class Driver(Protocol):
         """Make one session."""
         ...
 
+    def give_up(self) -> None:
+        """The process is about to end: give up what has surely reached nobody. From a plain thread."""
+        ...
+
     def hang_up(self, timeout_s: float) -> None:
         """Disconnect everything; from a plain thread, just before the end of the process."""
         ...

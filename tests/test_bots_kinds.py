@@ -22,6 +22,8 @@ GROUP = "491511234567-1600000000@g.us"
 RECEIPTS: tuple[model.ReceiptKind, ...] = ("delivered", "read")
 VCARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Bob\nEND:VCARD"
 
+JPEG = b"\xff\xd8\xff\xe0" + b"j" * 100
+
 GOOD: list[Outgoing] = [
     model.OutgoingText(TO, "hi"),
     model.OutgoingText(TO, "@49 hi", model.Quoted("3A01", TO), (TO,)),
@@ -31,6 +33,23 @@ GOOD: list[Outgoing] = [
     model.OutgoingLocation(TO, 52.5, -13.25, "Here", None),
     model.OutgoingContact(TO, "Bob", VCARD),
     model.OutgoingPoll(TO, "When?", ("Mon", "Tue"), 0),
+    model.OutgoingMedia(
+        TO,
+        "video",
+        "med_1",
+        None,
+        None,
+        "video/mp4",
+        9,
+        "look @49",
+        None,
+        3,
+        640,
+        360,
+        JPEG,
+        model.Quoted("3A01", TO),
+        (TO,),
+    ),
 ]
 assert {type(one) for one in GOOD} == set(get_args(Outgoing))
 
@@ -139,6 +158,18 @@ WRONG: list[tuple[Outgoing, str]] = [
     (model.OutgoingPoll(TO, "?", ("a", "a"), 1), "poll.options"),
     (model.OutgoingPoll(TO, "?", ("a", ""), 1), "poll.options"),
     (model.OutgoingPoll(TO, "?", ("a", "b"), 3), "poll.selectable"),
+    (model.OutgoingMedia(TO, "audio", "med_1", caption="x"), "audio.caption"),
+    (model.OutgoingMedia(TO, "image", "med_1", name="x"), "image.name"),
+    (model.OutgoingMedia(TO, "sticker", "med_1", thumbnail=JPEG), "sticker.thumbnail"),
+    (model.OutgoingMedia(TO, "image", "med_1", width=5), "image.width"),
+    (model.OutgoingMedia(TO, "image", "med_1", mentions=(TO,)), "mentions"),
+    (model.OutgoingMedia(GROUP, "image", "med_1", quoted=model.Quoted("A", None)), "quoted.sender"),
+    (model.OutgoingMedia(TO, "image", "med_1", caption="x" * 1025), "image.caption"),
+    (model.OutgoingMedia(TO, "document", "med_1", name="../0151"), "document.name"),
+    (model.OutgoingMedia(TO, "voice", "med_1", seconds=-1), "voice.seconds"),
+    (model.OutgoingMedia(TO, "video", "med_1", height=0), "video.height"),
+    (model.OutgoingMedia(TO, "video", "med_1", thumbnail=b"0151"), "video.thumbnail"),
+    (model.OutgoingMedia(TO, "video", "med_1", thumbnail=JPEG * 200), "video.thumbnail"),
 ]
 
 

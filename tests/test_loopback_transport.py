@@ -11,6 +11,8 @@ import pytest
 
 from tests.loopback import framing, tls
 from tests.loopback.faults import Faults, Stall
+from tests.loopback.ledger import Ledger
+from tests.loopback.media_host import MediaStore
 from tests.loopback.transport import Listener, Wire
 
 CONNECT = b"CONNECT web.whatsapp.com:443 HTTP/1.1\r\nHost: web.whatsapp.com:443\r\n\r\n"
@@ -47,7 +49,7 @@ class Port:
         self.identity = tls.make_identity(directory)
         self.faults = Faults()
         self.handlers: list[Recorder] = []
-        self.listener = Listener(self.identity.context, self.faults, self._make)
+        self.listener = Listener(self.identity.context, self.faults, self._make, MediaStore(Ledger()))
 
     def _make(self) -> Recorder:
         self.handlers.append(Recorder())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,9 +15,9 @@ import pytest
 
 from sessions.model import Content, MessageKind, QrOffered, ReceiptKind
 from sessions.session import Session, SessionSpec
-from tests.contracts.session_harness import Harness, RecordingOutlet
+from tests.contracts.session_harness import FileIn, Harness, RecordingOutlet
 from tests.contracts.session_suite import SessionContract
-from tests.loopback import kinds
+from tests.loopback import files, kinds
 from tests.loopback.devices import LinkedDevice, QueueKey
 from tests.loopback.faults import LoginFailure
 from tests.loopback.library import LibraryNotPatchable
@@ -128,6 +129,20 @@ class RealHarness(Harness):
         received = await self._contact.wait_text()
         self._contact.received.remove(received)
         return received.message_id, received.words
+
+    async def next_file(self) -> tuple[str, FileIn]:
+        received = await self._contact.wait_text()
+        self._contact.received.remove(received)
+        opened = files.opened(self._wa.media, received.content)
+        digest = hashlib.sha256(opened.data).hexdigest()
+        return received.message_id, FileIn(opened.kind, digest, opened.mimetype, opened.beside)
+
+    async def uploads(self, how: Literal["", "refuse", "hang", "never"]) -> None:
+        self._wa.faults.upload = "refuse" if how == "never" else how
+        self._wa.faults.upload_status = 413 if how == "never" else 503
+
+    async def hanging(self) -> None:
+        await self._wa.ledger.wait("media_upload_hung")
 
     async def next_text(self) -> tuple[str, str]:
         received = await self._contact.wait_text()

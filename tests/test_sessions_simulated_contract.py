@@ -10,12 +10,12 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from sessions.model import Content, MessageKind, QrOffered, ReceiptKind
+from sessions.model import Content, MessageKind, OutgoingMedia, QrOffered, ReceiptKind
 from sessions.session import Session, SessionSpec
 from sessions.simulated import SimulatedPhone, SimulatedSession
 from sessions.simulated_server import Options
 from sessions.simulated_store import erase, lid_of
-from tests.contracts.session_harness import Harness, RecordingOutlet
+from tests.contracts.session_harness import FileIn, Harness, RecordingOutlet
 from tests.contracts.session_suite import SessionContract
 
 
@@ -92,6 +92,31 @@ class SimulatedHarness(Harness):
         received = await self.phone.next_text()
         words: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(received.outgoing))
         return received.message_id, {key: value for key, value in words.items() if key != "to"}
+
+    async def next_file(self) -> tuple[str, FileIn]:
+        received = await self.phone.next_text()
+        sent, file = received.outgoing, received.file
+        assert isinstance(sent, OutgoingMedia) and file is not None
+        beside: dict[str, Any] = {
+            name: getattr(sent, name)
+            for name in ("caption", "name", "seconds", "width", "height", "thumbnail", "mentions")
+            if getattr(sent, name)
+        }
+        if sent.quoted is not None:
+            beside["quoted"] = (sent.quoted.message_id, sent.quoted.sender)
+        if file.picture is not None:
+            beside |= {"width": file.picture.width, "height": file.picture.height}
+            beside |= {"thumbnail": file.picture.thumbnail} if file.picture.thumbnail else {}
+            beside |= {"animated": True} if file.picture.animated else {}
+        return received.message_id, FileIn(sent.kind, file.sha256, sent.mimetype, beside)
+
+    async def uploads(self, how: Literal["", "refuse", "hang", "never"]) -> None:
+        if how in {"hang", "never"}:
+            pytest.skip("the simulation has no media hosts")
+        self.phone.refuse_uploads(how == "refuse")
+
+    async def hanging(self) -> None:
+        raise NotImplementedError
 
     async def next_text(self) -> tuple[str, str]:
         received = await self.phone.next_text()

@@ -14,10 +14,12 @@ import msgspec
 import pytest
 
 from sessions import kinds, model, translate, whatsapp_session
-from sessions.model import Jid, NotSent, Outgoing, OutgoingText, SendOutcome, SendUnknown, Sent
+from sessions.media import Uploaded
+from sessions.model import Jid, NotSent, Outgoing, OutgoingMedia, OutgoingText, SendOutcome, SendUnknown, Sent
 from sessions.session import NotReady, SessionSpec
 from sessions.slots import Slots
-from sessions.whatsapp_library import Told
+from sessions.uploads import UploadRoom
+from sessions.whatsapp_library import FileReady, Told
 from sessions.whatsapp_session import WhatsAppSession
 from sessions.worker_gate import Gate
 from tests.contracts.session_harness import RecordingOutlet
@@ -44,6 +46,9 @@ class FakeLibrary:
         self.error = ""
         self.answer = threading.Event()
         self.outcome: SendOutcome = Sent("3EB0", 1)
+        self.uploads = UploadRoom()
+        self.upload_answer = threading.Event()
+        self.uploaded: FileReady | SendOutcome = FileReady(Uploaded("https://…", "/v/x", b"k", b"h", b"e", 3), None)
         self.unblock_disconnect = threading.Event()
         self.unblock_disconnect.set()
 
@@ -62,7 +67,12 @@ class FakeLibrary:
         self.came_in.append("forget")
         self.returns.set()
 
-    def send(self, device: bytes, to: Jid, outgoing: Outgoing) -> SendOutcome:
+    def upload(self, device: bytes, outgoing: OutgoingMedia) -> FileReady | SendOutcome:
+        self.came_in.append("upload")
+        self.upload_answer.wait(30)
+        return self.uploaded
+
+    def send(self, device: bytes, to: Jid, outgoing: Outgoing, file: FileReady | None = None) -> SendOutcome:
         self.came_in.append("send")
         self.answer.wait(30)
         return self.outcome

@@ -25,6 +25,7 @@ OUTGOING: list[model.Outgoing] = [
     model.OutgoingLocation("1@lid", 1.5, -2.5, "n", "a"),
     model.OutgoingContact("1@lid", "Bob", "BEGIN:VCARD"),
     model.OutgoingPoll("1@lid", "?", ("a", "b"), 1),
+    model.OutgoingMedia("1@lid", "image", "med_1", None, "/file", "image/png", 3, "look", thumbnail=b"\xff\xd8"),
 ]
 TO_WORKER: list[ToWorker] = [
     wire.Start(SPEC),

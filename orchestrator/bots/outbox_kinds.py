@@ -12,6 +12,7 @@ from typing import assert_never
 import msgspec
 
 from orchestrator import errors
+from orchestrator.bots import outbox_media
 from orchestrator.bots.outbox_fold import resolve
 from sessions import model
 from sessions.model import GROUP_SERVER, Account, Jid, Outgoing
@@ -67,6 +68,11 @@ def checked(outgoing: Outgoing, own: Account | None) -> Outgoing:
                 raise errors.invalid("contact.vcard", "contact.vcard: give a vCard; it begins with BEGIN:VCARD")
         case model.OutgoingPoll():
             _poll(outgoing)
+        case model.OutgoingMedia():
+            outbox_media.check(outgoing)
+            return msgspec.structs.replace(
+                outgoing, to=to, quoted=_quoted(outgoing.quoted, to), mentions=_mentions(outgoing.mentions)
+            )
         case _:
             assert_never(outgoing)
     return msgspec.structs.replace(outgoing, to=to)

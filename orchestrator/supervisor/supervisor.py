@@ -31,7 +31,8 @@ from orchestrator.supervisor.watch import Watch
 from orchestrator.supervisor.worker_process import Launch
 from orchestrator.supervisor.workers import Workers
 from orchestrator.tasks import Tasks
-from sessions.model import NotSent, Outgoing, SendOutcome, SendUnknown
+from sessions.media import upload_s
+from sessions.model import NotSent, Outgoing, OutgoingMedia, SendOutcome, SendUnknown
 from sessions.session import SessionSpec
 from sessions.wire import EventFrame, Logout, PairPhone, Result, Send
 
@@ -202,8 +203,9 @@ class Supervisor:
         number, answer = worker.call()
         spooled = worker.sending(job)
         worker.up.send(Send(number, bot, seat.incarnation, job, outgoing))
+        limit_s = SEND_S + (upload_s(outgoing.size) if isinstance(outgoing, OutgoingMedia) else 0.0)
         try:
-            await self._awake.wait([answer, spooled], SEND_S)
+            await self._awake.wait([answer, spooled], limit_s)
             if not spooled.done() and answer.done() and answer.exception() is not None:
                 # The process died: what it had spooled decides, and `see_off` settles the rest.
                 await self._awake.wait([spooled], SEND_S)

@@ -40,6 +40,17 @@ class Delivered:
     event: SessionEvent
 
 
+@dataclass(frozen=True, slots=True)
+class FileIn:
+    """A file the contact received, decrypted."""
+
+    kind: str
+    sha256: str
+    mimetype: str
+    beside: dict[str, Any]
+    """caption, name, seconds, width, height, thumbnail, animated, quoted, mentions: those that are given."""
+
+
 class RecordingOutlet:
     """An `Outlet` that remembers everything, in order; callable from any thread.
 
@@ -196,6 +207,19 @@ class Harness(ABC):
     async def next_words(self) -> tuple[str, dict[str, Any]]:
         """Wait for the next message of any kind the contact gets from the bot: its id, and it in words
         (`tests/loopback/kinds.py`)."""
+
+    @abstractmethod
+    async def next_file(self) -> tuple[str, FileIn]:
+        """Wait for the next message with a file the contact gets from the bot, and open it: (message id, file)."""
+
+    @abstractmethod
+    async def uploads(self, how: Literal["", "refuse", "hang", "never"]) -> None:
+        """What becomes of uploads from now on: taken, refused for the moment, unanswered (when that can be played), or
+        refused for what they are (when that can be played)."""
+
+    @abstractmethod
+    async def hanging(self) -> None:
+        """Wait until an upload hangs."""
 
     @abstractmethod
     async def next_text(self) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from sessions.model import Account, OutgoingText
 from sessions.session import NotReady
 from tests.contracts.session_harness import Harness
 from tests.contracts.session_kinds import SessionKinds
+from tests.contracts.session_media import SessionMedia
 from tests.contracts.session_messages import SessionMessages
 from tests.contracts.session_steps import account_of, check_spooling, lifecycle, linked, resumed
 
@@ -233,5 +234,5 @@ class SessionLink:
         check_spooling(outlet)
 
 
-class SessionContract(SessionLinking, SessionLink, SessionMessages, SessionKinds):
+class SessionContract(SessionLinking, SessionLink, SessionMessages, SessionKinds, SessionMedia):
     """The whole contract: subclass it as `TestSomething` beside a fixture named `harness`."""

@@ -14,6 +14,13 @@ Stall = Literal["", "garbage", "connect", "proxy_502", "tls", "upgrade", "noise"
 WebSocket upgrade, no server hello, no answer to a login, TCP reset after a login's handshake."""
 
 
+UploadFault = Literal["", "refuse", "hang", "drop", "nonsense"]
+"""What a media host does with an upload: answers ``Faults.upload_status``, answers nothing, resets, answers no JSON."""
+
+DownloadFault = Literal["", "refuse", "hang", "short"]
+"""What a media host does with a download: 404, nothing, half of the blob."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoginFailure:
     """A ``<failure reason=…>`` instead of ``<success>``; ``attrs`` are its further attributes (code, expire)."""
@@ -43,6 +50,9 @@ class Faults:
     """Connected but unlinked clients get no QR refs until this is off (then at their next connection)."""
     tamper_pairing: bool = False
     """pair-success carries an HMAC under another secret."""
+    upload: UploadFault = ""
+    upload_status: int = 500
+    download: DownloadFault = ""
 
     def take_login_failure(self) -> LoginFailure | None:
         """The failure for a login happening now, counted."""

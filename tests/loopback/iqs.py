@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.loopback import directory, login, pairing
+from tests.loopback import directory, login, media_host, pairing
 from tests.loopback.nodes import SERVER, Node, Value, first_child
 from tests.loopback.signal import PreKeyBundle
 
@@ -106,8 +106,8 @@ def _app_state(connection: Connection, iq: Node) -> Children | None:
 
 
 def _media_connection(connection: Connection, iq: Node) -> Children | None:
-    attrs: dict[str, Value] = {"auth": "loopback", "ttl": "3600", "auth_ttl": "3600", "max_buckets": "12"}
-    return (Node("media_conn", attrs, (Node("host", {"hostname": "mmg.whatsapp.net"}),)),)
+    attrs: dict[str, Value] = {"auth": media_host.AUTH, "ttl": "3600", "auth_ttl": "3600", "max_buckets": "12"}
+    return (Node("media_conn", attrs, tuple(Node("host", {"hostname": host}) for host in media_host.HOSTS)),)
 
 
 def _remove_companion(connection: Connection, iq: Node) -> Children | None:

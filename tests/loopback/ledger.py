@@ -42,6 +42,13 @@ Kind = Literal[
     "receipt_sent",  # written to a device's connection; id, type, offline
     "receipt_acked",  # the device's ack for it; id, type
     "read_from_device",  # a device marked messages read; id
+    "media_upload_begun",  # the head of an upload is there
+    "media_uploaded",  # bytes, mms (the kind as the media hosts name it)
+    "media_upload_hung",  # an upload that gets no answer; bytes
+    "media_refused",  # an upload whose name, hash or permission was wrong; bytes
+    "media_downloaded",  # bytes
+    "media_download_hung",  # a download that gets no answer
+    "media_download_refused",  # there is no such blob, or it is kept back
     "presence",  # type
     "logout",  # remove-companion-device
     "unlinked",  # removed on the phone

@@ -17,6 +17,7 @@ from tests.loopback import control, library, noise, tls
 from tests.loopback.crypto import KeyPair
 from tests.loopback.faults import Faults
 from tests.loopback.ledger import Ledger
+from tests.loopback.media_host import MediaStore
 from tests.loopback.nodes import LID_SERVER, Jid
 from tests.loopback.pairing import Desk
 from tests.loopback.phone import Contact, Phone
@@ -41,7 +42,8 @@ class LoopbackServer:
         self._people_by_number: dict[str, Contact] = {}
         self._people_by_lid: dict[str, Contact] = {}
         self._tls = tls.make_identity(directory)
-        self._listener = Listener(self._tls.context, self.faults, lambda: Connection(self))
+        self.media = MediaStore(self.ledger)
+        self._listener = Listener(self._tls.context, self.faults, lambda: Connection(self), self.media)
         self._library: Path | None = None
         self.control_url = ""
 

@@ -1,4 +1,5 @@
-"""Loopback sockets: CONNECT proxy, then TLS for web.whatsapp.com on the same socket, then WebSocket, then frames.
+"""Loopback sockets: CONNECT proxy, then TLS for web.whatsapp.com on the same socket, then WebSocket, then frames;
+or TLS for a media host, then HTTP.
 
 Owns the listening port and every byte on it; it must never know ciphers, nodes or accounts: above it is a
 ``FrameHandler`` per connection. Where a connection is to hang or fail is told by ``Faults``. Neighbours to read next:
@@ -12,11 +13,13 @@ import contextlib
 import socket
 import ssl
 import struct
+import weakref
 from collections.abc import Callable
 from typing import Protocol
 
-from tests.loopback import framing
+from tests.loopback import framing, media_host
 from tests.loopback.faults import Faults
+from tests.loopback.media_host import MediaStore, MediaWire
 
 LOOPBACK = "127.0.0.1"
 TLS_HOST = "web.whatsapp.com"
@@ -164,7 +167,8 @@ class _ProxyDoor(asyncio.Protocol):
             return
         head, _ = split
         host = head.target.rpartition(":")[0]
-        if self._listener.faults.stall == "proxy_502" or head.method != "CONNECT" or host != TLS_HOST:
+        known = host == TLS_HOST or host in media_host.HOSTS
+        if self._listener.faults.stall == "proxy_502" or head.method != "CONNECT" or not known:
             transport.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             transport.close()
             return
@@ -173,16 +177,20 @@ class _ProxyDoor(asyncio.Protocol):
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if self._listener.faults.stall != "tls":
             self._listener.doors.discard(self)
-            self._listener.start_tls(transport)
+            self._listener.start_tls(transport, media=host != TLS_HOST)
 
 
 class Listener:
     """The port: can be closed and opened again under the same number."""
 
-    def __init__(self, context: ssl.SSLContext, faults: Faults, make_handler: Callable[[], FrameHandler]) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, faults: Faults, make_handler: Callable[[], FrameHandler], media: MediaStore
+    ) -> None:
         self.faults = faults
         self.doors: set[_ProxyDoor] = set()
         self.wires: set[Wire] = set()
+        self.media_wires: weakref.WeakSet[MediaWire] = weakref.WeakSet()
+        self._media = media
         self.port = 0
         self._context = context
         self._make_handler = make_handler
@@ -213,20 +221,22 @@ class Listener:
         """Reset every connection, finished or not."""
         for wire in list(self.wires):
             wire.abort()
+        for media_wire in list(self.media_wires):
+            media_wire.abort()
         for door in list(self.doors):
             if door.transport is not None:
                 door.transport.abort()
         for task in list(self._handshakes):
             task.cancel()
 
-    def start_tls(self, transport: asyncio.Transport) -> None:
-        """Begin TLS on an accepted socket."""
-        task = asyncio.get_running_loop().create_task(self._tls(transport), name="loopback-tls")
+    def start_tls(self, transport: asyncio.Transport, *, media: bool = False) -> None:
+        """Begin TLS on an accepted socket, of WhatsApp's chat host or of a media host."""
+        task = asyncio.get_running_loop().create_task(self._tls(transport, media), name="loopback-tls")
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    async def _tls(self, transport: asyncio.Transport) -> None:
-        wire = Wire(self._make_handler(), self.faults, self.wires.discard)
+    async def _tls(self, transport: asyncio.Transport, media: bool) -> None:
+        wire = self._wire(media)
         try:
             secured = await asyncio.get_running_loop().start_tls(transport, wire, self._context, server_side=True)
         except (OSError, asyncio.CancelledError):  # ssl.SSLError is an OSError: the client went away or distrusts us
@@ -235,7 +245,15 @@ class Listener:
         if secured is None:
             return
         wire.attach(secured)
-        self.wires.add(wire)
+        if isinstance(wire, MediaWire):
+            self.media_wires.add(wire)
+        else:
+            self.wires.add(wire)
+
+    def _wire(self, media: bool) -> Wire | MediaWire:
+        if media:
+            return MediaWire(self._media, self.faults)
+        return Wire(self._make_handler(), self.faults, self.wires.discard)
 
     async def wait_idle(self) -> None:
         """Wait until no handshake is under way any more; for shutting down."""

@@ -19,7 +19,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 """Rooms of `orchestrator/`, top to bottom. A room imports from lower levels and from itself; the lowest level's files
 may import each other."""
 
-FROM_SESSIONS = {"sessions.model", "sessions.session", "sessions.wire", "sessions.lifecycle", "sessions.slots"}
+FROM_SESSIONS = {
+    "sessions.model", "sessions.media", "sessions.session", "sessions.wire", "sessions.lifecycle", "sessions.slots",
+}  # fmt: skip
 
 DOORS = {
     "neonize": {"sessions.whatsapp"},
@@ -27,6 +29,7 @@ DOORS = {
     "engineio": {"orchestrator.gateway.gateway"},
     "aiosqlite": {"orchestrator.store.database"},
     "qrcode": {"orchestrator.qr"},
+    "PIL": {"sessions.pictures"},
     "jwt": {"orchestrator.auth.local", "orchestrator.auth.jwt"},
     "firebase_admin": {"orchestrator.auth.firebase"},
     "prometheus_client": {"orchestrator.metrics"},
@@ -35,6 +38,7 @@ DOORS = {
 }
 
 PURE = {
+    "sessions.media", "sessions.compose_media", "orchestrator.bots.outbox_media",
     "sessions.content", "sessions.outgoing", "sessions.compose", "sessions.people", "sessions.translate_messages",
     "sessions.translate_frames", "orchestrator.bots.outbox_kinds", "orchestrator.api.schema_send", "sessions.model",
     "sessions.lifecycle", "sessions.lifecycle_rows", "sessions.translate", "sessions.texts", "sessions.kinds",
