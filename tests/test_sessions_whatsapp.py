@@ -349,17 +349,10 @@ class TestStartFailed:
         async with serving(answer) as port:
             await self._fails(stage, worker, f"{scheme}://user:secret@127.0.0.1:{port}", cause)
 
-    @pytest.mark.parametrize(
-        ("proxy", "cause"),
-        [
-            (f"http://127.0.0.1:{closed_port()}", "proxy_failed"),
-            (f"socks5://127.0.0.1:{closed_port()}", "proxy_failed"),
-            ("http://nobody.invalid:3128", "proxy_failed"),
-        ],
-    )
-    async def test_no_proxy(self, stage: Stage, worker: WorkerChild, proxy: str, cause: model.StartCause) -> None:
+    @pytest.mark.parametrize("proxy", ["http://127.0.0.1:{}", "socks5://127.0.0.1:{}", "http://nobody.invalid:{}"])
+    async def test_no_proxy(self, stage: Stage, worker: WorkerChild, proxy: str) -> None:
         """A proxy that is not there is the trouble itself, also when its name is unknown."""
-        await self._fails(stage, worker, proxy, cause)
+        await self._fails(stage, worker, proxy.format(closed_port()), "proxy_failed")
 
     async def test_no_name_service(self, stage: Stage, worker: WorkerChild) -> None:
         """Without a proxy the first thing to fail is looking WhatsApp's name up (this network resolves nothing)."""
