@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -36,6 +36,8 @@ from orchestrator.bots.room import Limits
 from orchestrator.bus.retention import Retention
 from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import SystemClock
+from orchestrator.demo.phones import PlayedPhones
+from orchestrator.demo.weather import prober
 from orchestrator.errors import Refused
 from orchestrator.gateway.clerk import ClerkParts
 from orchestrator.gateway.gateway import Gateway
@@ -48,6 +50,7 @@ from orchestrator.store.database import Database, DatabaseRefused
 from orchestrator.store.idempotency import Idempotency
 from orchestrator.store.operations import OperationRows
 from orchestrator.store.sessions import Sessions, Users
+from orchestrator.supervisor.incidents import Route, Verdict
 from orchestrator.supervisor.probe import probe
 from orchestrator.supervisor.supervisor import DataDirInUse, Options, Supervisor
 from orchestrator.supervisor.worker_process import Launch
@@ -129,7 +132,8 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
                 stack.callback(issuer.close)
                 issuer.warm()
             identity = await open_local(data_dir, Users(database, clock), Sessions(database, clock), clock, issuer)
-            supervisor = Supervisor(_options(settings, data_dir), clock, tasks)
+            probe_route = _prober(settings)
+            supervisor = Supervisor(_options(settings, data_dir), clock, tasks, probe_route=probe_route)
             fleet = _fleet(settings, data_dir, bus, supervisor, clock, tasks, metrics)
             recorder = _recorder(database, supervisor, fleet, metrics, clock, tasks)
             supervisor.attach(fleet, recorder.lost)
@@ -250,8 +254,18 @@ def app_version() -> str:
     return installed_version(DISTRIBUTION)
 
 
+def _phones(settings: Settings) -> Path | None:
+    """Where the simulated phones are played; None where there is a WhatsApp."""
+    return settings.data_dir.absolute() / "run" / "phones" if settings.driver == "simulated" else None
+
+
+def _prober(settings: Settings) -> Callable[[Route], Awaitable[Verdict]]:
+    phones = _phones(settings)
+    return probe if phones is None else prober(phones)
+
+
 def _options(settings: Settings, data_dir: Path) -> Options:
-    phones = data_dir / "run" / "phones" if settings.driver == "simulated" else None
+    phones = _phones(settings)
     if phones is not None:
         phones.mkdir(mode=0o700, parents=True, exist_ok=True)
     launch = Launch(data_dir / "run", data_dir / "spool", settings.driver, settings.spool_max, phones)
@@ -280,14 +294,14 @@ def _parts(
     recovery: asyncio.Task[None],
     recorder: Recorder,
 ) -> Parts:
-    clock = SystemClock()
+    clock, phones = SystemClock(), _phones(settings)
 
     def version() -> Version:
         simulated = settings.driver == "simulated"
         return Version(app_version(), 1, settings.driver, supervisor.statistics().library, simulated, clock.wall_ms())
 
     async def proxy_check(proxy: str) -> bool:
-        return await probe(await proxies.checked(proxy, settings.proxy_allow)) == "ok"
+        return await _prober(settings)(await proxies.checked(proxy, settings.proxy_allow)) == "ok"
 
     def known_host(host: str) -> bool:
         return not settings.loopback or is_loopback(host.rsplit(":", 1)[0].strip("[]"))
@@ -311,6 +325,7 @@ def _parts(
         histories=BotHistories(bus, fleet, clock),
         operations=recorder,
         limits=UserLimits(settings.max_bots_per_user, settings.max_link_attempts_per_hour),
+        phones=PlayedPhones(phones) if phones is not None else None,
     )
 
 

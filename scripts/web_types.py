@@ -26,7 +26,7 @@ from orchestrator.errors import Code
 from orchestrator.gateway import protocol
 from orchestrator.gateway.command import Action
 from orchestrator.model import Bot, EventName, Position, SendJob, Status
-from orchestrator.ports import BotHistory, FleetHistory, FleetNow, IncidentList, PairingCode
+from orchestrator.ports import BotHistory, FleetHistory, FleetNow, IncidentList, PairingCode, Play
 from sessions import translate_frames
 from sessions.lifecycle_rows import ROWS
 
@@ -56,6 +56,7 @@ CLIENT: Mapping[str, type] = {
     "LinkRequest": LinkRequest,
     "PairingCodeRequest": AskPairingCode,
     "SendRequest": SendMessage,
+    "Play": Play,
 }
 """What a client sends: members with a default may be left out."""
 

@@ -22,7 +22,7 @@ from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.errors import PROBLEMS, Refused, invalid
 from orchestrator.model import Principal, to_json
-from orchestrator.ports import Fleet, Histories, Operations, Outbox, ProxyCheck, SignIn, Tokens
+from orchestrator.ports import Fleet, Histories, Operations, Outbox, Phones, ProxyCheck, SignIn, Tokens
 from orchestrator.store.idempotency import Conflict, Fresh, Idempotency, Pending, Recorded
 from orchestrator.tasks import Tasks
 
@@ -58,6 +58,8 @@ class Parts:
     histories: Histories
     operations: Operations
     limits: UserLimits
+    phones: Phones | None = None
+    """Simulated ones; None where there is a WhatsApp."""
     allowances: Allowances = field(default_factory=Allowances)
 
 

@@ -11,7 +11,15 @@ from importlib import resources
 import aiohttp.typedefs
 from aiohttp import web
 
-from orchestrator.api import openapi, routes_account, routes_bots, routes_fleet, routes_messages, routes_proxies
+from orchestrator.api import (
+    openapi,
+    routes_account,
+    routes_bots,
+    routes_fleet,
+    routes_messages,
+    routes_proxies,
+    routes_simulate,
+)
 from orchestrator.api.http import MAX_BODY_BYTES, TASKS, Parts, Route, boundary, handle, reply
 from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 
@@ -37,10 +45,11 @@ PAGE_HEADERS = {
 }
 
 
-def all_routes() -> list[tuple[str, Route]]:
-    """Return every documented operation with its prefix."""
+def all_routes(*, simulated: bool = False) -> list[tuple[str, Route]]:
+    """Return every documented operation with its prefix; with `simulated` also those that play phones."""
     rooms = (routes_account, routes_bots, routes_messages, routes_proxies, routes_fleet)
     rest = [(API, route) for room in rooms for route in room.ROUTES]
+    rest += [(API, route) for route in routes_simulate.ROUTES if simulated]
     return [*rest, *(("", route) for route in routes_account.SYSTEM_ROUTES)]
 
 
@@ -52,10 +61,11 @@ def make_app(
     app[TASKS] = parts.tasks
     app[STREAMS] = Streams(streams)
     app.on_shutdown.append(_end_streams)
-    for prefix, route in all_routes():
+    mounted = all_routes(simulated=parts.phones is not None)
+    for prefix, route in mounted:
         add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
         add(prefix + route.path, handle(parts, route))
-    document = openapi.document(all_routes(), version)
+    document = openapi.document(mounted, version)
 
     async def describe(_: web.Request) -> web.StreamResponse:
         return reply(document)

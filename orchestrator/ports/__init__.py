@@ -43,6 +43,8 @@ from orchestrator.ports.operations import FleetNow as FleetNow
 from orchestrator.ports.operations import IncidentList as IncidentList
 from orchestrator.ports.operations import Operations as Operations
 from orchestrator.ports.operations import WorkerNow as WorkerNow
+from orchestrator.ports.phones import Phones as Phones
+from orchestrator.ports.phones import Play as Play
 from orchestrator.ports.workers import WorkerLost as WorkerLost
 from orchestrator.ports.workers import WorkerRoll as WorkerRoll
 from orchestrator.ports.workers import WorkerState as WorkerState
