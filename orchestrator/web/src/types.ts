@@ -157,7 +157,7 @@ export interface Connection {
   readonly code: string | null;
   /** When this state began. */
   readonly since: number;
-  /** What is shown is true at this moment; null before the first frame. */
+  /** Since leaving `live`: what is shown is from this moment. Null while live, and before anything was shown. */
   readonly asOf: number | null;
   /** When the next try begins by itself; null when it does not, or runs now. */
   readonly retryAt: number | null;
@@ -206,7 +206,10 @@ export interface LinkAttempt {
  * A code that may be shown. It leaves the state at once when the connection is no longer `live`, when it expires, when
  * the bot's status leaves `awaiting_scan`, and after `pair_success`.
  */
-export type Code = ({ readonly kind: "qr" } & QrData) | ({ readonly kind: "pairing_code" } & PairingCode);
+export type Code = (({ readonly kind: "qr" } & QrData) | ({ readonly kind: "pairing_code" } & PairingCode)) & {
+  /** Of the bot's record the code was announced under. */
+  readonly statusVersion: number;
+};
 
 export interface LinkNotice {
   readonly type: string;
@@ -246,6 +249,8 @@ export interface State {
   readonly position: Position | null;
   /** False until the first snapshot (or the state of another tab) has arrived. */
   readonly loaded: boolean;
+  /** The last snapshot could not hold all bots: REST has the rest, and what changes arrives as ever. */
+  readonly partial: boolean;
   /** Bots by id. */
   readonly bots: { readonly [bot: string]: Bot };
   /** Running or just ended link attempts, by bot. */
@@ -325,7 +330,7 @@ export interface UnifiedClient {
   /** Tries again now, where a try is pending or a person signed in again. */
   reconnectNow(): void;
   /** Moves the connection here from another browser or tab. A person's click, never by itself. */
-  useHere(): void;
+  connectHere(): void;
   /** Another source of tokens from now on. */
   setTokenSource(getToken: TokenSource): void;
 }
@@ -352,7 +357,7 @@ export interface UnifiedWebSocket<Selected> {
   readonly connection: Connection;
   command(command: Command): Promise<CommandAnswer>;
   reconnectNow(): void;
-  useHere(): void;
+  connectHere(): void;
 }
 
 /**
