@@ -269,6 +269,8 @@ class Sent(msgspec.Struct, frozen=True, tag=True):
 
     message_id: str
     at_ms: int
+    lid: str | None = None
+    """The LID of a person written to by phone number, as the library knows it now."""
 
 
 NotSentCause = Literal["not_connected", "no_lid", "encryption", "media", "gone"]

@@ -97,3 +97,45 @@ async def test_others_messages_are_not_there(world: Simulated) -> None:
     assert await _stored(boss, bot, 1, userId=me) == ["for ada alone"]
     (await eve("GET", f"/bots/{bot}/messages", userId=me)).refused("forbidden")
     assert "for ada alone" not in world.server.log
+
+
+async def test_messages_show_what_became_of_them(world: Simulated) -> None:
+    """Edits, deletions, reactions and the bot's own sends with their ticks: one conversation, as it is now."""
+    ada = world.someone()
+    bot = await world.linked(ada)
+    phone = world.phone(bot)
+    for number in range(3):
+        await phone.text(NUMBER, f"text {number}")
+    await _stored(ada, bot, 3)
+    page = (await ada("GET", f"/bots/{bot}/messages")).ok(200)
+    ids = {one["data"]["text"]: one["data"]["messageId"] for one in page["messages"]}
+    await phone.do("edit", sender=NUMBER, target=ids["text 0"], text="new words")
+    await phone.do("react", sender=NUMBER, target=ids["text 1"], emoji="👍")
+    await phone.do("revoke", sender=NUMBER, target=ids["text 2"])
+    job = (await ada("POST", f"/bots/{bot}/messages", {"to": NUMBER, "text": "from the bot"}, wait="10")).ok(200)
+    await phone.received("from the bot")
+    for kind in ("delivered", "read"):
+        await phone.do("receipt", message_id=job["messageId"], kind=kind)
+
+    async def read() -> dict[str, Any]:
+        found = (await ada("GET", f"/bots/{bot}/messages", chat=NUMBER)).ok(200)["messages"]
+        return {one["data"]["messageId"]: one["data"] for one in found}
+
+    def settled(seen: dict[str, Any]) -> bool:
+        return seen[job["messageId"]]["state"] == "read" and "revokedAt" in seen[ids["text 2"]]
+
+    seen = await world.server.poll(read, settled)
+    assert len(seen) == 4
+    assert (seen[ids["text 0"]]["text"], seen[ids["text 0"]]["editedAt"] > 0) == ("new words", True)
+    assert [one["emoji"] for one in seen[ids["text 1"]]["reactions"]] == ["👍"]
+    assert "text" not in seen[ids["text 2"]] and "revokedBy" not in seen[ids["text 2"]]
+    own = seen[job["messageId"]]
+    assert (own["text"], own["fromMe"], own["jobId"], own["error"]) == ("from the bot", True, job["id"], None)
+    assert own["chat"] == seen[ids["text 0"]]["chat"] and own["chat"].endswith("@lid")
+    (
+        await ada(
+            "POST", f"/bots/{bot}/messages", {"to": own["chat"], "edit": {"messageId": own["messageId"], "text": "x"}}
+        )
+    )
+    changed = await world.server.poll(read, lambda seen: seen[own["messageId"]]["text"] == "x")
+    assert len(changed) == 4

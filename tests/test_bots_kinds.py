@@ -16,8 +16,8 @@ from sessions.model import Account, Outgoing
 from tests.support.fleet_room import USER, FleetRoom, linked, run, settle
 
 OWN = Account("4915550001111:7@s.whatsapp.net", "100000000000001:7@lid", "4915550001111")
-TO = "+49 151 12345678"
-CHAT = "4915112345678@s.whatsapp.net"
+TO = "+49 151 87654321"
+CHAT = "4915187654321@s.whatsapp.net"
 GROUP = "491511234567-1600000000@g.us"
 RECEIPTS: tuple[model.ReceiptKind, ...] = ("delivered", "read")
 VCARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Bob\nEND:VCARD"
@@ -124,9 +124,9 @@ def test_stored_sends_are_read_back(outgoing: Outgoing) -> None:
 def test_a_job_of_the_first_version_is_read() -> None:
     """What was stored when there was nothing but text is still sent, and a text is still stored so."""
     first = (
-        b'{"job":{"id":"snd_1","botId":"bot_1","to":"4915112345678@s.whatsapp.net","state":"queued","messageId":null,'
+        b'{"job":{"id":"snd_1","botId":"bot_1","to":"4915187654321@s.whatsapp.net","state":"queued","messageId":null,'
         b'"error":null,"at":1,"expiresAt":2},"order":1,"generation":1,"outgoing":{"type":"text",'
-        b'"to":"4915112345678@s.whatsapp.net","text":"hello"},"tries":0,"handed":null,"not_before_ms":0}'
+        b'"to":"4915187654321@s.whatsapp.net","text":"hello"},"tries":0,"handed":null,"not_before_ms":0}'
     )
     stored = outbox_fold.decode(first)
     assert stored.outgoing == model.OutgoingText(CHAT, "hello")
@@ -195,6 +195,6 @@ def test_whose_message_a_reaction_is_about(sender: str | None, from_me: bool) ->
 
 def test_addresses_beside_the_chat_are_canonical() -> None:
     """Authors and mentioned people are resolved like the chat."""
-    checked = outbox_kinds.checked(model.OutgoingText(TO, "x", model.Quoted("A", TO), ("4915112345678@c.us",)), OWN)
+    checked = outbox_kinds.checked(model.OutgoingText(TO, "x", model.Quoted("A", TO), ("4915187654321@c.us",)), OWN)
     assert checked == model.OutgoingText(CHAT, "x", model.Quoted("A", CHAT), (CHAT,))
     assert msgspec.json.decode(msgspec.json.encode(checked), type=Outgoing) == checked

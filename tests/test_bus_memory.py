@@ -10,6 +10,7 @@ from orchestrator.bus.bus import Bus
 from orchestrator.bus.memory import MemoryBus
 from orchestrator.bus.retention import Retention
 from orchestrator.clock import ManualClock
+from tests.contracts.bus_changes import ChangeContract
 from tests.contracts.bus_messages import MessageContract
 from tests.contracts.bus_reading import ReadContract
 from tests.contracts.bus_retention import RetentionContract
@@ -52,6 +53,10 @@ class TestRead(ReadContract):
 
 class TestMessages(MessageContract):
     """Stored messages."""
+
+
+class TestChanges(ChangeContract):
+    """Stored messages that change."""
 
 
 class TestRetention(RetentionContract):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bots.people import Person, decode
 from orchestrator.bus.bus import Duplicate, Entry, Source, StatePut
 from orchestrator.bus.retention import Retention
 from orchestrator.clock import ManualClock
@@ -17,6 +18,7 @@ from orchestrator.errors import Refused
 from orchestrator.model import Position
 from orchestrator.store import database as module
 from orchestrator.store.database import Database, migrations
+from tests.contracts import bus_changes as changes
 from tests.contracts.bus_suite import ANA, BEN, entry, event, numbers, position, start, whole_log
 from tests.support.bus import DurableBus
 
@@ -205,3 +207,41 @@ async def test_from_every_earlier_version(tmp_path: Path, upto: int) -> None:
     assert await numbers(bus) == []
     await files.close()
     assert files.failures == []
+
+
+async def test_messages_of_an_earlier_version_change_too(tmp_path: Path) -> None:
+    """Rows stored before messages could change are found by their id; who was known is known, by either form."""
+    path = tmp_path / "old" / "bus.db"
+    path.parent.mkdir()
+    write_old(path, 5)
+    connection = sqlite3.connect(path)
+    bodies = [changes.message("M", sentAt=3), changes.message("N", chat=changes.PN, sender=changes.PN, sentAt=2)]
+    bodies += [changes.message("O", chat=ALONE, sender=ALONE, sentAt=1)]
+    for number, one in enumerate(bodies, 1):
+        assert one.event is not None
+        chat = json.loads(one.event.data)["chat"]
+        row = (1 << 40 | number, 1, "bot_a", chat, 10 - number, CLOCK.wall_ms(), f"evt_{number}", 1, one.event.data)
+        connection.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.execute(
+        "INSERT INTO messages VALUES (?, 1, 'bot_a', 'odd@lid', 1, 1, 'evt_9', 1, x'ff')", (1 << 40 | 9,)
+    )
+    connection.execute("INSERT INTO chat_forms VALUES (1, 'bot_a', ?, ?)", (changes.LID, changes.PN))
+    connection.commit()
+    connection.close()
+    files = DurableBus(tmp_path, CLOCK)
+    bus = await files.open(path)
+    await bus.commit([changes.edit("after", target="M"), changes.edit("late", target="N", chat=changes.LID)])
+    await bus.commit([changes.change("revoked", target="O", chat=ALONE, sender=ALONE)])
+    first, second = await changes.stored(bus, changes.PN)
+    assert (first["text"], second["text"]) == ("after", "late")
+    assert "text" not in (await changes.stored(bus, ALONE))[0]
+    people = (await bus.snapshot(ANA, "person/")).values
+    assert [decode(value) for _, value in sorted(people.items())] == [
+        Person(ALONE, None, alone=True, newest=1),
+        Person(changes.PN, changes.LID, alone=True, newest=1),
+    ]
+    await files.close()
+    assert files.failures == []
+
+
+ALONE = "4915100000000@s.whatsapp.net"

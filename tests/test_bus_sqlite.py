@@ -16,6 +16,7 @@ from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.model import Position
+from tests.contracts.bus_changes import ChangeContract, DurableChangeContract
 from tests.contracts.bus_messages import DurableMessageContract, MessageContract, message, whole_chat
 from tests.contracts.bus_reading import ReadContract, nothing_more
 from tests.contracts.bus_retention import RetentionContract
@@ -75,6 +76,14 @@ class TestRead(ReadContract):
 
 class TestMessages(MessageContract):
     """Stored messages."""
+
+
+class TestChanges(ChangeContract):
+    """Stored messages that change."""
+
+
+class TestDurableChanges(DurableChangeContract):
+    """What changed survives."""
 
 
 class TestRetention(RetentionContract):

@@ -7,34 +7,16 @@ Read `http.py` for the boundary around it.
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from orchestrator.api.http import Call, Route, reply
+from orchestrator.api.schema_stored import Message, Messages, stored
 from orchestrator.bus.bus import Before
 from orchestrator.errors import invalid
 from sessions.model import USER_SERVER, Jid
 
 MOST = 200
-
-
-class Message(msgspec.Struct, frozen=True, rename="camel"):
-    """A stored message; `id`, `at` and `data` are its event's, of type `message`."""
-
-    id: str
-    type: str
-    bot_id: str
-    at: int
-    data: Any
-
-
-class Messages(msgspec.Struct, frozen=True):
-    """A page of stored messages, newest first; `next` goes into `before` to read older ones, null when there are none."""
-
-    messages: list[Message]
-    next: str | None
 
 
 async def list_messages(call: Call) -> web.StreamResponse:
@@ -46,7 +28,7 @@ async def list_messages(call: Call) -> web.StreamResponse:
     # A page may end for its bytes: only asking tells whether there is another.
     older = await call.parts.bus.messages(user, bot, chat, found[-1].before, 1) if found else []
     last = f"{found[-1].before.sent_at_ms}-{found[-1].before.seq}" if older else None
-    page = [Message(one.id, "message", one.bot, one.at, msgspec.Raw(one.data)) for one in found]
+    page = [Message(one.id, "message", one.bot, one.at, stored(one.data)) for one in found]
     return reply(Messages(page, last))
 
 

@@ -13,18 +13,20 @@ from collections import deque
 from dataclasses import dataclass
 
 from orchestrator.bots import content, fold, live, moves
+from orchestrator.bots.contents import Contents
 from orchestrator.bots.hands import Hands
 from orchestrator.bots.histories import Past
 from orchestrator.bots.journal import Journal
 from orchestrator.bots.moves import BotState, Command, Draft, Input, Moment
 from orchestrator.bots.outbox_book import Book
+from orchestrator.bots.people import People
 from orchestrator.bots.room import Room
-from orchestrator.bots.sending import Sending, may_send
+from orchestrator.bots.sending import Sending, may_send, own_address
 from orchestrator.bus.bus import StatePut
 from orchestrator.errors import Refused
 from orchestrator.model import Bot, Event, SendJob, new_id, to_json
 from orchestrator.ports import FromSession, HostEvent
-from sessions.model import Outgoing, PairSucceeded, ReceiptReceived, SendFinished, SendOutcome
+from sessions.model import Outgoing, PairSucceeded, SendOutcome
 
 _JITTER = random.SystemRandom()
 
@@ -66,7 +68,7 @@ Item = FromSession | Input | Asked | Submitted | SendReturned
 class Mailbox:
     """One bot. `post` from anywhere on the loop; `run` is its task."""
 
-    def __init__(self, room: Room, state: BotState, book: Book, past: Past | None = None) -> None:
+    def __init__(self, room: Room, state: BotState, book: Book, who: People, past: Past | None = None) -> None:
         self.state = state
         self._durable = state
         """What users are shown: never ahead of what the bus has."""
@@ -83,7 +85,10 @@ class Mailbox:
         self._ended = False
         self._journal = Journal(room.bus, room.metrics, room.tasks.failures, self._user, self._id)
         self.hands = Hands(room, self._user, self._id, self.post)
-        self.sending = Sending(room, self._user, self._id, book, self._journal, self._send_returned)
+        self.sending = Sending(
+            room, self._user, self._id, book, who, lambda: own_address(self.state), self._journal, self._send_returned
+        )  # fmt: skip
+        self.contents = Contents(room, self._user, self._id, who, self._journal, self.sending)
         room.metrics.bot_moved(None, state.bot.status)
         room.accounts.hold(self._id, linked_phone(state))
 
@@ -238,25 +243,13 @@ class Mailbox:
             self._heard_s = self._room.clock.monotonic()
         mark = self._journal.mark()
         if isinstance(event, content.CONTENT):
-            self._content(item, event)
+            self.contents.take(event, frame.data, rejected=frame.incarnation == self.state.private.rejected)
         else:
             taken = isinstance(event, PairSucceeded) and self._room.accounts.taken(self._id, event.account.phone)
             self._fold(moves.Told(frame.incarnation, frame.at_ms, event, taken))
+            if frame.incarnation != self.state.private.rejected:
+                self.contents.meet(event)
         self._journal.source(item, mark)
-
-    def _content(self, item: FromSession, event: content.Content) -> None:
-        told = content.classify(self._id, event)
-        if item.frame.incarnation == self.state.private.rejected:
-            told = content.Counted("rejected_account")  # Another person's messages, until the device is unlinked.
-        if isinstance(told, content.Told):
-            frame = item.frame
-            self._journal.tell(self._event(Draft("message_sync", told.type, None), frame.data), dedupe=told.dedupe)
-        elif not isinstance(event, SendFinished):
-            self._room.metrics.suppressed(told.type)
-        if isinstance(event, ReceiptReceived):
-            self.sending.receipts(event)
-        elif isinstance(event, SendFinished):
-            self.sending.finished(event)
 
     def _command(self, item: Asked) -> None:
         try:

@@ -7,13 +7,13 @@ Read `bot.py` next; `outbox.py` for sends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
 from orchestrator import errors, proxies
-from orchestrator.bots import moves, outbox_fold, record
+from orchestrator.bots import moves, outbox_fold, people, record
 from orchestrator.bots.bot import Mailbox, deleting_key
 from orchestrator.bots.histories import Past, newest_days
 from orchestrator.bots.moves import BotState
@@ -98,12 +98,16 @@ class BotFleet:
         async for _, _, value in self._bus.scan("job/"):
             stored = outbox_fold.decode(value)
             jobs.setdefault(stored.job.bot_id, []).append(stored)
+        known_people: dict[str, list[people.Person]] = {}
+        async for _, key, value in self._bus.scan(people.PREFIX):
+            known_people.setdefault(key.split("/", 2)[1], []).append(people.decode(value))
         async for _, _, value in self._bus.scan("bot/"):
             bot = msgspec.json.decode(value, type=Bot)
             known = privates.get(bot.id)
             private = record.decode(known) if known is not None else Private()
             past = Past(bot.id, days.get(bot.id), seen_ms)
-            self._open(BotState(bot, private), Book(jobs.get(bot.id, ())), past)
+            who = people.People(bot.id, known_people.get(bot.id, ()))
+            self._open(BotState(bot, private), who, jobs.get(bot.id, ()), past)
         for user, key, _ in [row async for row in self._bus.scan("fleet/deleting/")]:
             bot_id = key.rpartition("/")[2]
             if bot_id in self._mailboxes:
@@ -139,8 +143,10 @@ class BotFleet:
         if ending:
             await asyncio.wait(ending)
 
-    def _open(self, state: BotState, book: Book, past: Past | None = None) -> Mailbox:
-        mailbox = self._mailboxes[state.bot.id] = Mailbox(self._room, state, book, past)
+    def _open(
+        self, state: BotState, who: people.People, jobs: Iterable[StoredJob] = (), past: Past | None = None
+    ) -> Mailbox:
+        mailbox = self._mailboxes[state.bot.id] = Mailbox(self._room, state, Book(jobs, who.canonical), who, past)
         self._running[state.bot.id] = self._tasks.spawn("mailbox", mailbox.run())
         return mailbox
 
@@ -232,7 +238,7 @@ class BotFleet:
             await self._bus.commit([Entry(user, event, puts)])
         finally:
             self._creating[user] -= 1  # from the next line on it is counted by its mailbox
-        mailbox = self._open(BotState(bot, private), Book())
+        mailbox = self._open(BotState(bot, private), people.People(bot.id))
         self._room.metrics.event("bot_status_update", "created")
         return await mailbox.ask(moves.StartAsked()) if new.start else mailbox.shown()
 

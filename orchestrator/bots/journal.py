@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
 from orchestrator.bus.bus import Bus, Duplicate, Entry, Source, StatePut
@@ -49,11 +50,12 @@ class Journal:
         puts: tuple[StatePut, ...] = (),
         dedupe: str | None = None,
         reason: str | None = None,
+        also: tuple[str, ...] = (),
     ) -> None:
-        """Append one entry; `reason` is the code a status has, for the log."""
+        """Append one entry; `reason` is the code a status has, for the log, `also` what `Entry.dedupe_also` is."""
         if event is not None and reason is not None:
             self._reasons[event.id] = reason
-        self._entries.append(Entry(self._user, event, puts, None, dedupe, self._bot))
+        self._entries.append(Entry(self._user, event, puts, None, dedupe, self._bot, also))
 
     def then(self, step: Callable[[], None]) -> None:
         """Call `step` once everything appended so far is durable; it must not wait or raise."""
@@ -69,8 +71,7 @@ class Journal:
         if len(self._entries) == since:
             self._entries.append(Entry(self._user, None, (), source, None, self._bot))
         else:
-            last = self._entries[-1]
-            self._entries[-1] = Entry(last.user, last.event, last.puts, source, last.dedupe, self._bot)
+            self._entries[-1] = msgspec.structs.replace(self._entries[-1], source=source)
         self._after.append(item.committed)
 
     def mark(self) -> int:

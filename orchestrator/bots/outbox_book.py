@@ -26,7 +26,9 @@ _EARLY_RECEIPTS = 256
 class Book:
     """The sends of one bot. Changed only through `put` and `drop`."""
 
-    def __init__(self, jobs: Iterable[StoredJob] = ()) -> None:
+    def __init__(self, jobs: Iterable[StoredJob] = (), chat_of: Callable[[str], str] = str) -> None:
+        """Take up stored sends; `chat_of` names the chat that an address belongs to now (see `merge`)."""
+        self._chat_of = chat_of
         self.jobs: dict[str, StoredJob] = {}
         self._chats: dict[str, deque[str]] = {}
         self._by_message: dict[str, str] = {}
@@ -46,7 +48,7 @@ class Book:
         self.jobs[job.id] = stored
         self._order = max(self._order, stored.order)
         if before is None and job.state == "queued":
-            self._chats.setdefault(job.to, deque()).append(job.id)
+            self._chats.setdefault(self._chat_of(job.to), deque()).append(job.id)
         elif before is not None and before.job.state == "queued" and job.state != "queued":
             self._leave(job.to, job.id)
         if job.message_id is not None and job.state not in outbox_fold.ENDED:
@@ -62,7 +64,18 @@ class Book:
         if stored.job.message_id is not None:
             self._by_message.pop(stored.job.message_id, None)
 
-    def _leave(self, chat: str, job_id: str) -> None:
+    def merge(self, address: str) -> None:
+        """Two addresses turned out to be one chat: the sends to both are one queue, in the order they were made."""
+        if all(self.jobs[job_id].job.to != address for queue in self._chats.values() for job_id in queue):
+            return
+        waiting = [self.jobs[job_id] for queue in self._chats.values() for job_id in queue]
+        self._chats = {}
+        # The one that is on its way stays in front, whatever else its chat turns out to hold.
+        for stored in sorted(waiting, key=lambda stored: (stored.handed is None, stored.order)):
+            self._chats.setdefault(self._chat_of(stored.job.to), deque()).append(stored.job.id)
+
+    def _leave(self, to: str, job_id: str) -> None:
+        chat = self._chat_of(to)
         queue = self._chats[chat]
         queue.remove(job_id)
         if not queue:

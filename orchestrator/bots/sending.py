@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from orchestrator.bots import outbox_fold
+import msgspec
+
+from orchestrator.bots import outbox_fold, outbox_told
 from orchestrator.bots.journal import Journal
 from orchestrator.bots.moves import BotState
 from orchestrator.bots.outbox_book import Book
 from orchestrator.bots.outbox_fold import StoredJob
+from orchestrator.bots.people import People
 from orchestrator.bots.room import Room
 from orchestrator.bus.bus import StatePut
 from orchestrator.model import Event, SendJob, new_id, to_json
-from sessions.model import Outgoing, ReceiptReceived, SendFinished, SendOutcome, SendUnknown
+from sessions.model import Jid, Outgoing, ReceiptReceived, SendFinished, SendOutcome, SendUnknown, Sent
 
 _SWEEP_MS = 3_600_000
 
@@ -29,11 +32,24 @@ Returned = Callable[[str, str, SendOutcome], None]
 class Sending:
     """Sends of one bot. Every change goes through the mailbox's journal; waiters are told when it is durable."""
 
-    def __init__(self, room: Room, user: str, bot: str, book: Book, journal: Journal, returned: Returned) -> None:
+    def __init__(
+        self,
+        room: Room,
+        user: str,
+        bot: str,
+        book: Book,
+        who: People,
+        own: Callable[[], str],
+        journal: Journal,
+        returned: Returned,
+    ) -> None:
+        """Take over the sends of a book; `own` tells the account's address."""
         self._room = room
         self._user = user
         self._bot = bot
         self._book = book
+        self._who = who
+        self._own = own
         self._journal = journal
         self._returned = returned
         self._sweep_ms = room.clock.wall_ms()
@@ -45,14 +61,18 @@ class Sending:
     # --- commands ---
 
     def submit(self, outgoing: Outgoing, generation: int, job_id: str | None) -> SendJob:
-        """Queue one send; the job of an id that exists is returned as it is."""
+        """Queue one send to the canonical chat; the job of an id that exists is returned as it is."""
         known = self._book.jobs.get(job_id) if job_id is not None else None
         if known is not None:
             return known.job
         now_ms = self._room.clock.wall_ms()
         order = self._book.next_order()
+        chat = self._who.forms(outgoing.to)
+        outgoing = msgspec.structs.replace(outgoing, to=chat.canonical)
         stored = outbox_fold.queued(job_id or new_id("snd"), self._bot, outgoing, generation, order, now_ms)
-        self._store([stored])
+        if (put := self._who.meet(chat.canonical)) is not None:
+            self._journal.tell(None, (put,))
+        self._store([stored], message=outbox_told.message(outgoing, chat, self._who.forms(self._own()), now_ms))
         return stored.job
 
     def job(self, job_id: str) -> SendJob | None:
@@ -84,8 +104,18 @@ class Sending:
         after = outbox_fold.outcome(stored, event.outcome, self._room.clock.wall_ms())
         if after is stored:
             return
-        self._store([after])
+        if isinstance(event.outcome, Sent) and stored.outgoing is not None:
+            sent, chat = event.outcome, self._who.forms(stored.job.to)
+            own = self._who.forms(self._own())
+            change = outbox_told.change(stored.outgoing, sent.message_id, chat, own, sent.at_ms)
+            self._store([after], change=change, sent_at=sent.at_ms)
+        else:
+            self._store([after])
         self._store(self._book.early_receipt(after))
+
+    def merge(self, address: str) -> None:
+        """An address turned out to be another name of a chat: its sends keep their order with the others'."""
+        self._book.merge(address)
 
     def returned(self, job_id: str, incarnation: str, outcome: SendOutcome) -> None:
         """The call itself came back. The spooled outcome was first, if there is one; `unknown` waits for the session's
@@ -157,7 +187,14 @@ class Sending:
 
     # --- out ---
 
-    def _store(self, changed: Iterable[StoredJob]) -> None:
+    def _store(
+        self,
+        changed: Iterable[StoredJob],
+        *,
+        message: dict[str, object] | None = None,
+        change: dict[str, object] | None = None,
+        sent_at: int | None = None,
+    ) -> None:
         for stored in changed:
             job = stored.job
             before = self._book.jobs.get(job.id)
@@ -168,7 +205,7 @@ class Sending:
                 continue
             self._room.metrics.job_moved(before.job.state if before else None, job.state)
             now_ms = self._room.clock.wall_ms()
-            data = to_json(job)
+            data = to_json(outbox_told.result(job, message=message, change=change, sent_at=sent_at))
             event = Event(self._user, self._bot, "message_sync", "send_result", new_id("evt"), now_ms, data)
             self._journal.tell(event, (put,))
             self._journal.then(lambda job=job: self._tell_waiters(job))  # type: ignore[misc]
@@ -182,6 +219,14 @@ class Sending:
         """The bot is gone: its sends are no longer counted."""
         for stored in self._book.jobs.values():
             self._room.metrics.job_moved(stored.job.state, None)
+
+
+def own_address(state: BotState) -> str:
+    """Return the account's own address, without a device; empty when it was never linked."""
+    account = state.bot.account
+    if account is not None:
+        return str(Jid.parse(account.lid or account.jid).bare)
+    return str(Jid.parse(state.private.account_jid).bare) if state.private.account_jid else ""
 
 
 def may_send(state: BotState) -> bool:

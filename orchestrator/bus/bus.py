@@ -45,6 +45,8 @@ class Entry(msgspec.Struct, frozen=True):
     """Key of what WhatsApp may redeliver (bot, type, chat, sender, message id, receipt kind); None never repeats."""
     bot: str | None = None
     """Whose entry it is when it has no event, so that `erase` finds its mark and key; else the event's bot counts."""
+    dedupe_also: tuple[str, ...] = ()
+    """Other keys it may have been committed under before (a person's earlier address); looked up, never written."""
 
 
 @dataclass(frozen=True, slots=True)

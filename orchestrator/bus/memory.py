@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from orchestrator.bus import conversation
 from orchestrator.bus.bus import (
     Announced,
     Before,
@@ -22,7 +23,7 @@ from orchestrator.bus.bus import (
     Snapshot,
     StoredMessage,
 )
-from orchestrator.bus.messages import Folded, fold, whole_page
+from orchestrator.bus.memory_messages import MemoryMessages
 from orchestrator.bus.plan import MARGIN_BYTES, Log, Mark, bot_of_key, check_position, decide
 from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain, cut
 from orchestrator.bus.retention import Retention, Standing, cut_log, overdue
@@ -44,7 +45,7 @@ class MemoryBus:
         self._events: dict[str, list[Item]] = {}
         self._stored_ms: dict[str, dict[int, int]] = {}
         self._bytes: dict[str, int] = {}
-        self._messages: dict[str, list[tuple[Folded, StoredMessage, int]]] = {}
+        self._messages: dict[str, MemoryMessages] = {}
         self._values: dict[str, dict[str, bytes]] = {}
         self._marks: dict[str, Mark] = {}
         self._dedupe: dict[tuple[str, str], str | None] = {}
@@ -120,17 +121,8 @@ class MemoryBus:
         self, user: str, bot: str, chat: str | None = None, before: Before | None = None, limit: int = 50
     ) -> list[StoredMessage]:
         """See `Bus.messages`."""
-        mine = [(folded, one) for folded, one, _ in self._messages.get(user, []) if folded.bot == bot]
-        forms = {chat}.union(
-            *(
-                {folded.chat, folded.chat_pn}
-                for folded, _ in mine
-                if folded.chat_pn and chat in {folded.chat, folded.chat_pn}
-            )
-        )
-        found = [one for folded, one in mine if chat is None or folded.chat in forms]
-        older = [one for one in found if before is None or one.before < before]
-        return whole_page(sorted(older, key=lambda one: one.before, reverse=True), limit)
+        table = self._messages.get(user)
+        return table.page(bot, chat, before, limit) if table is not None else []
 
     async def scan(self, prefix: str) -> AsyncIterator[tuple[str, str, bytes]]:
         """See `Bus.scan`."""
@@ -153,7 +145,8 @@ class MemoryBus:
         gone = [item for item in self._events.get(user, []) if item[1].bot == bot]
         self._events[user] = [item for item in self._events.get(user, []) if item[1].bot != bot]
         self._bytes[user] = self._bytes.get(user, 0) - _size(gone)
-        self._messages[user] = [kept for kept in self._messages.get(user, []) if kept[0].bot != bot]
+        if user in self._messages:
+            self._messages[user].erase(bot)
         values = self._values.get(user, {})
         for key in [key for key in values if bot_of_key(key) == bot]:
             del values[key]
@@ -168,8 +161,8 @@ class MemoryBus:
         for user in self._logs:
             self._trim(user)
         before_ms = self._clock.wall_ms() - self._retention.max_message_age_ms
-        for user, kept in self._messages.items():
-            self._messages[user] = [one for one in kept if one[2] >= before_ms]
+        for table in self._messages.values():
+            table.prune(before_ms)
 
     async def close(self) -> None:
         """See `Bus.close`."""
@@ -183,10 +176,9 @@ class MemoryBus:
         return log
 
     def _store_messages(self, user: str, items: Sequence[Item]) -> None:
+        table = self._messages.setdefault(user, MemoryMessages())
         for seq, event in items:
-            if (folded := fold(event)) is not None:
-                stored = StoredMessage(event.id, folded.bot, event.at, Before(folded.sent_at_ms, seq), event.data)
-                self._messages.setdefault(user, []).append((folded, stored, self._clock.wall_ms()))
+            conversation.take(table, seq, event, self._clock.wall_ms())
 
     def _standing(self, user: str) -> Standing:
         log = self._logs[user]

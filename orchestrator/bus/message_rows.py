@@ -1,7 +1,7 @@
 """The SQL of stored messages: written with their events, read newest first, let go after their time.
 
-Functions that run inside a transaction, on the connection's thread. Owns the tables of migration 0005. It decides
-nothing: `messages.py` does. Read `sqlite.py` for who calls it.
+Functions that run inside a transaction, on the connection's thread. Owns the tables of migrations 0005 and 0007. It
+decides nothing: `conversation.py` does. Read `sqlite.py` for who calls it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,87 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 
+from orchestrator.bus import conversation
 from orchestrator.bus.bus import Before, StoredMessage
-from orchestrator.bus.messages import fold, whole_page
+from orchestrator.bus.messages import Kept, Row, whole_page
 from orchestrator.bus.places import SEQ_MASK, place
 from orchestrator.bus.plan import Log
 from orchestrator.model import Event
+
+_COLUMNS = "place, bot, chat, sent_at, stored_at, id, at, data, message_id, job"
+
+
+class MessageTable:
+    """`messages.Table` over one log's rows."""
+
+    def __init__(self, connection: sqlite3.Connection, log: int) -> None:
+        self._connection = connection
+        self._log = log
+        self.written_ms: int | None = None
+        """When something was stored here that has to be let go of one day."""
+
+    def forms(self, bot: str, address: str) -> Collection[str]:
+        """See `Table.forms`."""
+        return _forms(self._connection, self._log, bot, address)
+
+    def learn(self, bot: str, lid: str, pn: str) -> None:
+        """See `Table.learn`."""
+        self._connection.execute(
+            "INSERT INTO chat_forms VALUES (?, ?, ?, ?) ON CONFLICT (log, bot, lid) "
+            "DO UPDATE SET pn = excluded.pn WHERE pn <> excluded.pn",
+            (self._log, bot, lid, pn),
+        )
+
+    def by_id(self, bot: str, message_id: str) -> list[Row]:
+        """See `Table.by_id`."""
+        return self._rows("message_id = ?", bot, message_id)
+
+    def by_job(self, bot: str, job: str) -> Row | None:
+        """See `Table.by_job`."""
+        return next(iter(self._rows("job = ?", bot, job)), None)
+
+    def _rows(self, condition: str, bot: str, value: str) -> list[Row]:
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE log = ? AND bot = ? AND {condition}",  # noqa: S608
+            (self._log, bot, value),
+        )
+        return [Row(row[0] & SEQ_MASK, *row[1:]) for row in rows]
+
+    def put(self, row: Row) -> None:
+        """See `Table.put`."""
+        self.written_ms = row.stored_at_ms
+        self._connection.execute(
+            f"INSERT INTO messages (log, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
+            "ON CONFLICT (place) DO UPDATE SET "
+            "sent_at = excluded.sent_at, data = excluded.data, message_id = excluded.message_id",
+            (
+                self._log, place(self._log, row.seq), row.bot, row.chat, row.sent_at_ms, row.stored_at_ms, row.id, row.at,
+                row.data, row.message_id, row.job,
+            ),
+        )  # fmt: skip
+
+    def kept(self, bot: str, target: str) -> list[Kept]:
+        """See `Table.kept`."""
+        rows = self._connection.execute(
+            "SELECT target, type, person, stored_at, data FROM message_changes WHERE log = ? AND bot = ? AND target = ?",
+            (self._log, bot, target),
+        )
+        return [Kept(*row) for row in rows]
+
+    def keep(self, bot: str, change: Kept) -> None:
+        """See `Table.keep`."""
+        self.written_ms = change.stored_at_ms
+        self._connection.execute(
+            "INSERT OR REPLACE INTO message_changes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._log, bot, change.target, change.type, change.person, change.stored_at_ms, change.data),
+        )
+
+    def drop(self, bot: str, change: Kept) -> None:
+        """See `Table.drop`."""
+        self._connection.execute(
+            "DELETE FROM message_changes WHERE log = ? AND bot = ? AND target = ? AND type = ? AND person = ?",
+            (self._log, bot, change.target, change.type, change.person),
+        )
 
 
 def write_messages(
@@ -24,28 +100,16 @@ def write_messages(
     logs: Mapping[str, Log],
     now_ms: int,
 ) -> None:
-    """Store the messages among newly committed (user, seq, event)."""
-    rows: list[tuple[object, ...]] = []
-    forms: set[tuple[int, str, str, str]] = set()
+    """Store what newly committed (user, seq, event) make of the messages."""
+    tables: dict[int, MessageTable] = {}
     for user, seq, event in events:
-        if (folded := fold(event)) is None:
-            continue
         log = logs[user].number
-        head = (place(log, seq), log, folded.bot, folded.chat, folded.sent_at_ms, now_ms)
-        rows.append((*head, event.id, event.at, event.data))
-        if folded.chat_pn is not None:
-            forms.add((log, folded.bot, folded.chat, folded.chat_pn))
-    if not rows:
-        return
-    connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    connection.executemany(
-        "INSERT INTO chat_forms VALUES (?, ?, ?, ?) ON CONFLICT (log, bot, lid) "
-        "DO UPDATE SET pn = excluded.pn WHERE pn <> excluded.pn",
-        forms,
-    )
+        if log not in tables:
+            tables[log] = MessageTable(connection, log)
+        conversation.take(tables[log], seq, event, now_ms)
     connection.executemany(
         "UPDATE logs SET oldest_message_at = ? WHERE log = ? AND oldest_message_at IS NULL",
-        [(now_ms, log) for log in {row[1] for row in rows}],
+        [(table.written_ms, log) for log, table in tables.items() if table.written_ms is not None],
     )
 
 
@@ -88,12 +152,18 @@ def _newest(
 
 
 def erase_messages(connection: sqlite3.Connection, log: int, bot: str, limit: int) -> int:
-    """Remove some of a bot's messages; return how many."""
+    """Remove some of a bot's messages and what is kept for them; return how many."""
     connection.execute("DELETE FROM chat_forms WHERE log = ? AND bot = ?", (log, bot))
-    return connection.execute(
+    changes = connection.execute(
+        "DELETE FROM message_changes WHERE (log, bot, target, type, person) IN "
+        "(SELECT log, bot, target, type, person FROM message_changes WHERE log = ? AND bot = ? LIMIT ?)",
+        (log, bot, limit),
+    ).rowcount
+    messages = connection.execute(
         "DELETE FROM messages WHERE place IN (SELECT place FROM messages WHERE log = ? AND bot = ? LIMIT ?)",
         (log, bot, limit),
     ).rowcount
+    return max(changes, messages)
 
 
 def logs_with_old_messages(connection: sqlite3.Connection, before_ms: int) -> list[int]:
@@ -112,6 +182,19 @@ def prune_messages(connection: sqlite3.Connection, log: int, before_ms: int, lim
     gone = rows[: limit if stays is None else stays]
     if gone:
         connection.execute("DELETE FROM messages WHERE place > ? AND place <= ?", (place(log, 0), gone[-1][0]))
+    kept_ms, more_kept = _prune_changes(connection, log, before_ms, limit)
     oldest_ms = rows[len(gone)][1] if len(rows) > len(gone) else None
-    connection.execute("UPDATE logs SET oldest_message_at = ? WHERE log = ?", (oldest_ms, log))
-    return stays is None and oldest_ms is not None
+    oldest = min((at for at in (oldest_ms, kept_ms) if at is not None), default=None)
+    connection.execute("UPDATE logs SET oldest_message_at = ? WHERE log = ?", (oldest, log))
+    return more_kept or (stays is None and oldest_ms is not None)
+
+
+def _prune_changes(connection: sqlite3.Connection, log: int, before_ms: int, limit: int) -> tuple[int | None, bool]:
+    """Remove some of the changes kept too long; return when the oldest left was stored, and whether more are due."""
+    connection.execute(
+        "DELETE FROM message_changes WHERE (log, bot, target, type, person) IN "
+        "(SELECT log, bot, target, type, person FROM message_changes WHERE log = ? AND stored_at < ? LIMIT ?)",
+        (log, before_ms, limit),
+    )
+    (oldest_ms,) = connection.execute("SELECT min(stored_at) FROM message_changes WHERE log = ?", (log,)).fetchone()
+    return oldest_ms, oldest_ms is not None and oldest_ms < before_ms

@@ -1,52 +1,97 @@
-"""Messages folded from their events: which events are messages, and the little that is read of them. Pure.
+"""Stored messages: what one is, which are read together, and what a back end keeps of them. Pure.
 
-Owns that fold; a body is stored as it came and never looked into further. Read `message_rows.py` next for the table.
+Owns the records of the table and the size of a page. Read `conversation.py` next for what events do to them,
+`message_rows.py` for the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-import msgspec
-
-from orchestrator.bus.bus import StoredMessage
+from orchestrator.bus.bus import Before, StoredMessage
 from orchestrator.bus.plan import MARGIN_BYTES
-from orchestrator.model import Event
 
 PAGE_BYTES = 1024 * 1024
 """Of one page of messages; a single larger one goes alone."""
 
 
-class _Body(msgspec.Struct, rename="camel"):
-    """`data` of a `message_sync` `message`, as far as it is read here."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored message as a back end keeps it."""
 
+    seq: int
+    """Of its event, within its log."""
+    bot: str
     chat: str
-    sent_at: int
-    chat_pn: str | None = None
+    sent_at_ms: int
+    stored_at_ms: int
+    id: str
+    """Its event's."""
+    at: int
+    """Its event's."""
+    data: bytes
+    message_id: str | None
+    """WhatsApp's; None of a send that WhatsApp has not taken."""
+    job: str | None = None
+    """The send it was made by."""
+
+    @property
+    def shown(self) -> StoredMessage:
+        """The message as readers get it."""
+        return StoredMessage(self.id, self.bot, self.at, Before(self.sent_at_ms, self.seq), self.data)
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """What the table needs to know of a message besides its event."""
+class Kept:
+    """A change that is kept beside the messages: it came before its message, or it is somebody's newest reaction."""
 
-    bot: str
-    chat: str
-    chat_pn: str | None
-    sent_at_ms: int
+    target: str
+    """Id of the message it is about; whether it is that very message is decided when both are there."""
+    type: str
+    """`edited`, `revoked` or `reaction`."""
+    person: str
+    """Chat and person in one text: one change of a type for each is kept."""
+    stored_at_ms: int
+    data: bytes
+    """Its event's."""
 
 
-def fold(event: Event) -> Folded | None:
-    """Return what is stored of a message; None for every other event, and for a body that isn't a message's."""
-    if event.bot is None or event.name != "message_sync" or event.type != "message":
-        return None
-    try:
-        body = _decode(event.data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if not -_MOST_MS < body.sent_at < _MOST_MS:
-        return None
-    return Folded(event.bot, body.chat, body.chat_pn if body.chat_pn != body.chat else None, body.sent_at)
+class Table(Protocol):
+    """The messages of one log, inside a transaction that is the event's own."""
+
+    def forms(self, bot: str, address: str) -> Collection[str]:
+        """Return every address known for the person or group behind one, itself included."""
+        ...
+
+    def learn(self, bot: str, lid: str, pn: str) -> None:
+        """Note that two addresses are one person's."""
+        ...
+
+    def by_id(self, bot: str, message_id: str) -> list[Row]:
+        """Return the messages with an id of WhatsApp's: one, unless a sender chose one that was there."""
+        ...
+
+    def by_job(self, bot: str, job: str) -> Row | None:
+        """Return the message a send made."""
+        ...
+
+    def put(self, row: Row) -> None:
+        """Write a message, replacing the one of its `seq`."""
+        ...
+
+    def kept(self, bot: str, target: str) -> list[Kept]:
+        """Return the changes kept for a message id."""
+        ...
+
+    def keep(self, bot: str, change: Kept) -> None:
+        """Keep a change, replacing the one of its target, type and person."""
+        ...
+
+    def drop(self, bot: str, change: Kept) -> None:
+        """Forget a change that was kept."""
+        ...
 
 
 def whole_page(messages: Iterable[StoredMessage], limit: int) -> list[StoredMessage]:
@@ -59,7 +104,3 @@ def whole_page(messages: Iterable[StoredMessage], limit: int) -> list[StoredMess
             break
         page.append(message)
     return page
-
-
-_MOST_MS = 1 << 53
-_decode = msgspec.json.Decoder(_Body).decode

@@ -94,10 +94,10 @@ def _decide_one(
             return Duplicate()
         plan.marks[source.incarnation] = Mark(source.ordinal, source.worker, entry.user, bot)
     if entry.dedupe is not None:
-        key = (entry.user, entry.dedupe)
-        if key in known or key in plan.dedupe:
+        keys = [(entry.user, dedupe) for dedupe in (entry.dedupe, *entry.dedupe_also)]
+        if any(key in known or key in plan.dedupe for key in keys):
             return Duplicate()
-        plan.dedupe[key] = bot
+        plan.dedupe[keys[0]] = bot
     for put in entry.puts:
         plan.values[entry.user, put.key] = put.value
     if entry.event is None:

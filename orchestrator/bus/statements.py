@@ -52,7 +52,8 @@ def write_batch(
         rows = [(log.number, user, log.epoch) for user, log in created.items()]
         connection.executemany("INSERT INTO logs (log, user, epoch, head, floor) VALUES (?, ?, ?, 0, 0)", rows)
     marks = _marks(connection, {entry.source.incarnation for entry in entries if entry.source is not None})
-    keys = {(entry.user, entry.dedupe) for entry in entries if entry.dedupe is not None}
+    asked = [entry for entry in entries if entry.dedupe is not None]
+    keys = {(entry.user, key) for entry in asked for key in (entry.dedupe, *entry.dedupe_also) if key is not None}
     plan = decide(entries, logs, marks, _known(connection, keys, logs))
     _write(connection, plan, logs, now_ms)
     write_messages(connection, plan.events, logs, now_ms)
