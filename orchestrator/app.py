@@ -11,11 +11,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import assert_never
+from typing import Protocol
 
 import structlog
 import uvloop
@@ -26,22 +25,18 @@ from orchestrator.api.http import Parts
 from orchestrator.api.routes import make_app
 from orchestrator.api.schema import UserLimits, Version
 from orchestrator.auth import local
-from orchestrator.auth.issuer import Issuer
 from orchestrator.auth.principal import AtConnect, Identity, open_local
 from orchestrator.bots.alarms import Alarms
 from orchestrator.bots.fleet import BotFleet
 from orchestrator.bots.histories import BotHistories
 from orchestrator.bots.outbox import BotOutbox
 from orchestrator.bots.room import Limits
-from orchestrator.bus.retention import Retention
 from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import SystemClock
 from orchestrator.demo.phones import PlayedPhones
-from orchestrator.demo.weather import prober
 from orchestrator.errors import Refused
 from orchestrator.gateway.clerk import ClerkParts
 from orchestrator.gateway.gateway import Gateway
-from orchestrator.gateway.ports import GatewaySettings
 from orchestrator.listening import CannotStart, listen
 from orchestrator.metrics import Metrics
 from orchestrator.operations.recorder import Recorder, Sources
@@ -50,33 +45,46 @@ from orchestrator.store.database import Database, DatabaseRefused
 from orchestrator.store.idempotency import Idempotency
 from orchestrator.store.operations import OperationRows
 from orchestrator.store.sessions import Sessions, Users
-from orchestrator.supervisor.incidents import Route, Verdict
-from orchestrator.supervisor.probe import probe
-from orchestrator.supervisor.supervisor import DataDirInUse, Options, Supervisor
-from orchestrator.supervisor.worker_process import Launch
+from orchestrator.supervisor.supervisor import DataDirInUse, Supervisor
 from orchestrator.tasks import Tasks, install_hooks
+from orchestrator.wiring import app_version, gateway_settings, issuer_of, options_of, phones_of, prober_of, retention_of
 
 _log = structlog.get_logger("orchestrator")
 
-DISTRIBUTION = "whatsapp-bot-orchestrator"
 STOP_S = 9.5
 """A clean stop takes at most 10 s; what hangs then is left to the workers' own end."""
 LAG_EVERY_S = 1.0
 
 
-def serve(settings: Settings) -> int:
+class Show(Protocol):
+    """What a demo adds to a server."""
+
+    async def before(self, settings: Settings) -> None:
+        """Fill the data directory, before anything opens it."""
+        ...
+
+    def begin(self, server: Running, tasks: Tasks) -> None:
+        """Play; the server is ready."""
+        ...
+
+    def announce(self, server: Running) -> None:
+        """Tell the person at the terminal."""
+        ...
+
+
+def serve(settings: Settings, show: Show | None = None) -> int:
     """Run the server until it is asked to stop; return the exit code: 0 clean, 1 could not start or stop."""
     log.set_up(settings.log_format, settings.log_level)
     os.umask(0o077)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_run(settings))
+            return runner.run(_run(settings, show))
     except CannotStart as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, show: Show | None) -> int:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
@@ -90,8 +98,14 @@ async def _run(settings: Settings) -> int:
     tasks = Tasks()
     restore = install_hooks(tasks.failures, loop)
     try:
-        async with running(settings, tasks) as address:
-            _announce(settings, address)
+        if show is not None:
+            await show.before(settings)
+        async with running(settings, tasks) as server:
+            if show is None:
+                _announce(settings, server)
+            else:
+                show.announce(server)
+                show.begin(server, tasks)
             await asked.wait()
             _log.info("Stopping")
             loop.call_later(STOP_S, os._exit, 1)
@@ -102,15 +116,18 @@ async def _run(settings: Settings) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the server listens, and the one-time code for its first page."""
+class Running:
+    """A server that serves: where it listens, and the one-time code for its first page."""
 
     url: str
     code: str
+    data_dir: Path
+    fleet: BotFleet
+    outbox: BotOutbox
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
+async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Running]:
     """Build every room, serve, and take everything down in reverse.
 
     Raises:
@@ -124,16 +141,16 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             database = await Database.open(data_dir / "orchestrator.db", clock)
             stack.push_async_callback(database.close)
-            bus = await SqliteBus.open(database, clock, tasks, metrics.committed, _retention(settings))
+            bus = await SqliteBus.open(database, clock, tasks, metrics.committed, retention_of(settings))
             stack.push_async_callback(bus.close)
             Alarms(bus, clock, tasks, local.OPERATOR)
-            issuer = _issuer(settings, clock, tasks)
+            issuer = issuer_of(settings, clock, tasks)
             if issuer is not None:
                 stack.callback(issuer.close)
                 issuer.warm()
             identity = await open_local(data_dir, Users(database, clock), Sessions(database, clock), clock, issuer)
-            probe_route = _prober(settings)
-            supervisor = Supervisor(_options(settings, data_dir), clock, tasks, probe_route=probe_route)
+            probe_route = prober_of(settings)
+            supervisor = Supervisor(options_of(settings, data_dir), clock, tasks, probe_route=probe_route)
             fleet = _fleet(settings, data_dir, bus, supervisor, clock, tasks, metrics)
             recorder = _recorder(database, supervisor, fleet, metrics, clock, tasks)
             supervisor.attach(fleet, recorder.lost)
@@ -147,9 +164,10 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
         except (DatabaseRefused, DataDirInUse, ValueError, OSError, Refused) as error:
             raise CannotStart(_why(error, data_dir)) from None
         recovery = tasks.spawn("recovery", _recover(supervisor, fleet))
-        commands = ClerkParts(fleet, BotOutbox(fleet), Idempotency(database), Bodies())
+        outbox = BotOutbox(fleet)
+        commands = ClerkParts(fleet, outbox, Idempotency(database), Bodies())
         gateway = Gateway(
-            bus, commands, AtConnect(identity), clock, tasks, metrics, _gateway_settings(settings), rechecks=identity
+            bus, commands, AtConnect(identity), clock, tasks, metrics, gateway_settings(settings), rechecks=identity
         )
         app = make_app(
             _parts(settings, fleet, bus, identity, database, tasks, metrics, supervisor, recovery, recorder),
@@ -161,51 +179,8 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Address]:
         _watch(metrics, supervisor, tasks)
         recorder.begin()
         _leave_url(data_dir, url)
-        yield Address(url, identity.code(local.OPERATOR, operator=True)[0])
-
-
-def _retention(settings: Settings) -> Retention:
-    return Retention(
-        max_events=settings.retain_events,
-        max_age_ms=settings.retain_hours * 3_600_000,
-        max_bytes=settings.retain_bytes,
-        max_message_age_ms=settings.retain_messages_days * 86_400_000,
-    )
-
-
-def _issuer(settings: Settings, clock: SystemClock, tasks: Tasks) -> Issuer | None:
-    """Name who else says who people are. Imported here: only who uses firebase-admin pays for it (35 ms, 3.5 MB)."""
-    match settings.auth:
-        case "firebase":
-            from orchestrator.auth.firebase import FirebaseIssuer, FirebaseSettings  # noqa: PLC0415
-
-            assert settings.firebase_project_id is not None  # checked with the settings
-            return FirebaseIssuer(
-                FirebaseSettings(
-                    settings.firebase_project_id, settings.firebase_credentials, settings.firebase_user_claim
-                ),
-                clock,
-                tasks,
-            )
-        case "jwt":
-            from orchestrator.auth.jwt import JwtIssuer, JwtSettings  # noqa: PLC0415
-
-            assert settings.jwt_issuer is not None  # checked with the settings
-            return JwtIssuer(
-                JwtSettings(
-                    settings.jwks_url,
-                    settings.jwt_issuer,
-                    settings.jwt_audience,
-                    settings.jwt_authorized_parties,
-                    settings.jwt_user_claim,
-                ),
-                clock,
-                tasks,
-            )
-        case "local":
-            return None
-        case _:
-            assert_never(settings.auth)
+        code, _ = identity.code(local.OPERATOR, operator=True)
+        yield Running(url, code, data_dir, fleet, outbox)
 
 
 def _fleet(
@@ -249,39 +224,6 @@ async def _recover(supervisor: Supervisor, fleet: BotFleet) -> None:
     fleet.begin()
 
 
-def app_version() -> str:
-    """Return this distribution's version."""
-    return installed_version(DISTRIBUTION)
-
-
-def _phones(settings: Settings) -> Path | None:
-    """Where the simulated phones are played; None where there is a WhatsApp."""
-    return settings.data_dir.absolute() / "run" / "phones" if settings.driver == "simulated" else None
-
-
-def _prober(settings: Settings) -> Callable[[Route], Awaitable[Verdict]]:
-    phones = _phones(settings)
-    return probe if phones is None else prober(phones)
-
-
-def _options(settings: Settings, data_dir: Path) -> Options:
-    phones = _phones(settings)
-    if phones is not None:
-        phones.mkdir(mode=0o700, parents=True, exist_ok=True)
-    launch = Launch(data_dir / "run", data_dir / "spool", settings.driver, settings.spool_max, phones)
-    return Options(launch, settings.bots_per_worker, settings.start_rate, proxy=settings.proxy)
-
-
-def _gateway_settings(settings: Settings) -> GatewaySettings:
-    return GatewaySettings(
-        cors_origins=settings.cors_origins,
-        loopback=settings.loopback,
-        tls_in_front=settings.tls_in_front,
-        socket_max_age_s=settings.socket_max_age,
-        server_version=app_version(),
-    )
-
-
 def _parts(
     settings: Settings,
     fleet: BotFleet,
@@ -294,14 +236,14 @@ def _parts(
     recovery: asyncio.Task[None],
     recorder: Recorder,
 ) -> Parts:
-    clock, phones = SystemClock(), _phones(settings)
+    clock, phones = SystemClock(), phones_of(settings)
 
     def version() -> Version:
         simulated = settings.driver == "simulated"
         return Version(app_version(), 1, settings.driver, supervisor.statistics().library, simulated, clock.wall_ms())
 
     async def proxy_check(proxy: str) -> bool:
-        return await _prober(settings)(await proxies.checked(proxy, settings.proxy_allow)) == "ok"
+        return await prober_of(settings)(await proxies.checked(proxy, settings.proxy_allow)) == "ok"
 
     def known_host(host: str) -> bool:
         return not settings.loopback or is_loopback(host.rsplit(":", 1)[0].strip("[]"))
@@ -355,7 +297,7 @@ def _leave_url(data_dir: Path, url: str) -> None:
     beside.replace(path)
 
 
-def _announce(settings: Settings, address: Address) -> None:
+def _announce(settings: Settings, address: Running) -> None:
     _log.info("Serving", url=address.url, driver=settings.driver, dataDir=str(settings.data_dir))
     if sys.stdout.isatty():
         # To the person at the terminal, never to a log: the code is a secret.

@@ -205,8 +205,8 @@ async def test_the_past_outlives_the_server(rows: OperationRows) -> None:
 
 async def test_what_is_kept_is_bounded(rows: OperationRows) -> None:
     """Samples go after a week; of incidents the newest are kept."""
-    await rows.add_sample(NOW, b"old")
-    await rows.add_sample(NOW + KEEP_SAMPLES_MS + 1, b"new")
+    await rows.add_samples([(NOW, b"old")])
+    await rows.add_samples([(NOW + KEEP_SAMPLES_MS + 1, b"new")])
     assert await rows.samples(0) == [b"new"]
     many = [IncidentRow(f"icd_{n}", NOW + n, NOW + n, b"%d" % n) for n in range(MOST_INCIDENTS + 5)]
     await rows.put_incidents(many, NOW)

@@ -235,7 +235,7 @@ class Recorder:
     async def _sample(self) -> None:
         reading, now_ms = self._read(), self._clock.wall_ms()
         sample = self._sample_now(reading, now_ms)
-        await self._rows.add_sample(now_ms, to_json(sample))
+        await self._rows.add_samples([(now_ms, to_json(sample))])
         self._sampled = reading.counts
         self._day.append(sample)
 

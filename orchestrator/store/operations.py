@@ -32,12 +32,12 @@ class OperationRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_sample(self, at_ms: int, data: bytes) -> None:
-        """Store one sample, durable on return; those that are too old are removed on the way."""
+    async def add_samples(self, taken: list[tuple[int, bytes]]) -> None:
+        """Store samples, (when, data), oldest first, durable on return; those that are too old are removed on the way."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM fleet_samples WHERE at < ?", (at_ms - KEEP_SAMPLES_MS,))
-            connection.execute("INSERT OR REPLACE INTO fleet_samples (at, data) VALUES (?, ?)", (at_ms, data))
+            connection.executemany("INSERT OR REPLACE INTO fleet_samples (at, data) VALUES (?, ?)", taken)
+            connection.execute("DELETE FROM fleet_samples WHERE at < ?", (taken[-1][0] - KEEP_SAMPLES_MS,))
 
         await self._database.write(work)
 

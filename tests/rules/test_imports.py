@@ -10,7 +10,19 @@ import pytest
 from tests.rules.tree import PRODUCT, ROOT, Source, sources
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("app", "demo", "listening", "cli", "cli_client", "cli_output", "cli_bots", "cli_events", "__main__"),
+    (
+        "app",
+        "demo",
+        "listening",
+        "wiring",
+        "cli",
+        "cli_client",
+        "cli_output",
+        "cli_bots",
+        "cli_events",
+        "cli_demo",
+        "__main__",
+    ),
     ("api", "gateway", "scripting", "bots"),
     ("supervisor", "bus", "auth", "operations"),
     ("store",),
@@ -39,7 +51,7 @@ DOORS = {
     "firebase_admin": {"orchestrator.auth.firebase"},
     "prometheus_client": {"orchestrator.metrics"},
     "uvloop": {"orchestrator.app"},
-    "typer": {"orchestrator.cli", "orchestrator.cli_client", "orchestrator.cli_bots", "orchestrator.cli_events"},
+    "typer": {f"orchestrator.{name}" for name in ("cli", "cli_client", "cli_bots", "cli_events", "cli_demo")},
 }
 
 PURE = {
