@@ -102,6 +102,7 @@ REASONS = _table(
 
 SEND_ERRORS = _table(
     Code("not_on_whatsapp", "That number is not on WhatsApp."),
+    Code("not_in_group", "The bot's account is not in that group, or there is no such group."),
     Code("account_changed", "The bot was linked to another account before this was sent."),
     Code("bot_deleted", "The bot was deleted before this was sent."),
     Code("expired", "This could not be sent within 24 hours."),

@@ -1,6 +1,6 @@
 """Our own kinds of spooled events: negative, beside the library's event numbers.
 
-Owns four numbers. Read `spool.py` for where they are written, `translate.py` for how each is read back.
+Owns five numbers. Read `spool.py` for where they are written, `translate.py` for how each is read back.
 """
 
 from __future__ import annotations
@@ -13,3 +13,5 @@ LOGIN_STATUS = -3
 """A login-status string of the library (it has no event for those), UTF-8."""
 TASK_ENDED = -4
 """msgpack of what we concluded ourselves: `PumpDied`, `StartFailed`, `ConnectFailed`, `KeysMissing`, …"""
+GROUP_KNOWN = -5
+"""msgpack of `model.GroupKnown`: the answer to a question of ours about a group."""

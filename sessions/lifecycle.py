@@ -170,6 +170,8 @@ def _plain_row(event: model.SessionEvent) -> Row:
             return CONTENT
         case model.ReactionReceived() | model.MessageEdited() | model.MessageRevoked():
             return CONTENT
+        case model.GroupChanged() | model.GroupKnown() | model.PresenceChanged() | model.CallChanged():
+            return CONTENT
         case model.ProtocolNote() | model.Unrecognised():
             return CONTENT
         case _:

@@ -1,7 +1,8 @@
 """Frozen records of one WhatsApp session: who (`Jid`, `Account`), what happened (`SessionEvent`), what to send (`Outgoing`).
 
 Owns the vocabulary that the session, the worker's wire and the supervisor share. It must never know the library,
-a process or a file. What people write lives in `content.py` (in) and `outgoing.py` (out) and is had from here. Read
+a process or a file. What people write lives in `content.py` (in) and `outgoing.py` (out), groups, presence and calls
+in `around.py`; all are had from here. Read
 `session.py` next for who produces these records, `lifecycle.py` for what they mean.
 """
 
@@ -12,6 +13,15 @@ from typing import Literal
 
 import msgspec
 
+from sessions.around import CallChanged as CallChanged
+from sessions.around import CallState as CallState
+from sessions.around import GroupAction as GroupAction
+from sessions.around import GroupChange as GroupChange
+from sessions.around import GroupChanged as GroupChanged
+from sessions.around import GroupKnown as GroupKnown
+from sessions.around import GroupMember as GroupMember
+from sessions.around import PresenceChanged as PresenceChanged
+from sessions.around import PresenceState as PresenceState
 from sessions.content import ContactCard as ContactCard
 from sessions.content import Content as Content
 from sessions.content import Location as Location
@@ -285,7 +295,7 @@ class NotSent(msgspec.Struct, frozen=True, tag=True):
 class SendRejected(msgspec.Struct, frozen=True, tag=True):
     """Refused for good: WhatsApp answered with an error, or the number is not on WhatsApp."""
 
-    code: Literal["not_on_whatsapp", "rejected", "restricted", "media_failed"]
+    code: Literal["not_on_whatsapp", "not_in_group", "rejected", "restricted", "media_failed"]
     number: int | None = None
 
 
@@ -330,6 +340,10 @@ SessionEvent = (
     | MessageEdited
     | MessageRevoked
     | ReceiptReceived
+    | GroupChanged
+    | GroupKnown
+    | PresenceChanged
+    | CallChanged
     | Undecryptable
     | ProtocolNote
     | Unrecognised

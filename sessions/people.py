@@ -41,6 +41,13 @@ def forms(one: Jid | None, other: Jid | None, known: Account | None) -> tuple[st
     return str(canonical), str(phone) if phone is not None else None
 
 
+def own(known: Account | None) -> frozenset[str]:
+    """Both forms of one's own address, as far as they are known."""
+    if known is None:
+        return frozenset()
+    return frozenset(str(Jid.parse(form).bare) for form in (known.jid, known.lid) if form is not None)
+
+
 def place(source: Any, known: Account | None) -> tuple[str, str | None, str, str | None]:
     """(chat, chat's phone form, sender, sender's phone form) of a MessageSource (whatsmeow types/message.go)."""
     chat, sender = jid(source.Chat), jid(source.Sender)

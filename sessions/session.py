@@ -27,6 +27,9 @@ class SessionSpec(msgspec.Struct, frozen=True):
     """What the phone lists under linked devices."""
     proxy: str | None
     """`http://` or `socks5://`, may hold credentials: never logged."""
+    presence: bool = False
+    """Tell who is there, types or records. The library's encoder ends the session on a chat state it has no name for
+    (measured on 0.5.2), which any stranger's client may send: only for bots that want it."""
 
 
 class Outlet(Protocol):
@@ -50,7 +53,8 @@ class Outlet(Protocol):
     def deliver(self, ordinal: int | None, at_ms: int, event: SessionEvent) -> None:
         """Hand over a translated event; callable from any thread, never waits, never raises.
 
-        `ordinal` is None for what must not be stored (QR codes). Events arrive in the order of their ordinals.
+        `ordinal` is None for what is not stored: QR codes must not be, presence need not. Events arrive in the order of
+        their ordinals.
         """
         ...
 
@@ -85,6 +89,13 @@ class Session(Protocol):
         """Send one message and wait for WhatsApp's answer, at most 75 s.
 
         The outcome is spooled (as `SendFinished` of this job) and delivered before this returns.
+        """
+        ...
+
+    async def ask_group(self, chat: str) -> None:
+        """Ask WhatsApp for a group's name and members, at most 20 s; the answer arrives as a spooled `GroupKnown`.
+
+        No answer comes when the session is not connected, or `chat` is no group's address.
         """
         ...
 

@@ -127,6 +127,12 @@ class SimulatedSession:
         except OSError:
             return model.SendRejected("media_failed")
 
+    async def ask_group(self, chat: str) -> None:
+        """See `Session.ask_group`."""
+        account = self._server.account
+        if self._server.state == "connected" and account is not None and chat.endswith(f"@{model.GROUP_SERVER}"):
+            self._server.emit(self._server.groups.answer(chat, account.phone), kinds.GROUP_KNOWN)
+
     async def logout(self) -> bool:
         """See `Session.logout`. As with the library, no event tells of one's own logout."""
         if self._server.state != "connected":

@@ -30,6 +30,8 @@ COMMANDS = frozenset({
     "text", "say", "react", "edit", "revoke", "odd_message", "receipt", "leave_whatsapp", "drop", "reconnect",
     "unreachable", "refuse_login", "ban", "replace", "outdated", "stream_error", "keepalive_timeout",
     "keepalive_restored", "refuse_sends", "refuse_uploads", "mute_sends", "kill_pump", "hang_in_stop", "freeze", "die",
+    "make_group", "group_text", "group_rename", "group_describe", "group_add", "group_remove", "group_promote",
+    "group_demote", "group_announce", "presence", "call", "take_call", "end_call",
 })  # fmt: skip
 """Methods of the phone that can be called from outside."""
 

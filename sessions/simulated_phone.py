@@ -4,6 +4,7 @@ Owns the people's side of a `SimulatedServer`. It must never know the worker. Re
 `simulated_control.py` for playing a phone from another process.
 """
 
+# ruff: noqa: PLC0414 - who plays the phone catches its errors
 from __future__ import annotations
 
 import os
@@ -15,15 +16,13 @@ from typing import Literal
 import msgspec
 
 from sessions import kinds, model
+from sessions.simulated_groups import PhoneError as PhoneError
+from sessions.simulated_groups import SimulatedCircle
 from sessions.simulated_server import Received, SimulatedServer
 from sessions.simulated_store import Saved, TextIn, load, new_message_id, save
 
 
-class PhoneError(Exception):
-    """The phone can't do that now; the message says why."""
-
-
-class SimulatedPhone:
+class SimulatedPhone(SimulatedCircle):
     """The people around a bot: its owner's phone, its contacts, and WhatsApp's moods.
 
     Methods raise PhoneError when that can't happen in the session's present state.
@@ -117,20 +116,23 @@ class SimulatedPhone:
         words = TextIn(new_message_id(), sender, said.text or "", at_ms, kind=kind, content=said, push_name="Contact")
         return self._arrive(words)
 
-    def react(self, sender: str, target: str, emoji: str) -> str:
+    def react(self, sender: str, target: str, emoji: str, group: str | None = None) -> str:
         """React to a message; an empty emoji takes it back. Returns the id of the reaction."""
-        return self._change(sender, "reaction", target, emoji)
+        return self._alter(sender, "reaction", target, emoji, group)
 
-    def edit(self, sender: str, target: str, text: str) -> str:
+    def edit(self, sender: str, target: str, text: str, group: str | None = None) -> str:
         """Give an earlier text new words. Returns the id of the edit."""
-        return self._change(sender, "edited", target, text)
+        return self._alter(sender, "edited", target, text, group)
 
-    def revoke(self, sender: str, target: str) -> str:
+    def revoke(self, sender: str, target: str, group: str | None = None) -> str:
         """Delete an earlier message for everyone. Returns the id of the revoke."""
-        return self._change(sender, "revoked", target, "")
+        return self._alter(sender, "revoked", target, "", group)
 
-    def _change(self, sender: str, kind: Literal["reaction", "edited", "revoked"], target: str, text: str) -> str:
-        return self._arrive(TextIn(new_message_id(), sender, text, self._server.wall_ms(), kind=kind, target=target))
+    def _alter(
+        self, sender: str, kind: Literal["reaction", "edited", "revoked"], target: str, text: str, group: str | None
+    ) -> str:
+        at_ms = self._server.wall_ms()
+        return self._arrive(TextIn(new_message_id(), sender, text, at_ms, kind=kind, target=target, group=group))
 
     def odd_message(self, sender: str) -> str:
         """Send something this version has no name for. Returns the message id."""
@@ -145,12 +147,12 @@ class SimulatedPhone:
         """Wait for the next message a contact got from the bot."""
         return await self._server.received.get()
 
-    def receipt(self, message_id: str, kind: model.ReceiptKind = "delivered") -> None:
-        """Acknowledge one of the bot's messages."""
+    def receipt(self, message_id: str, kind: model.ReceiptKind = "delivered", participant: str | None = None) -> None:
+        """Acknowledge one of the bot's messages; in a group: as this member."""
         self._connected()
         if message_id not in self._server.sent:
             raise PhoneError("no such message was sent")
-        self._server.receipt(message_id, kind)
+        self._server.receipt(message_id, kind, participant)
 
     def leave_whatsapp(self, number: str) -> None:
         """Make a number one that is not on WhatsApp."""

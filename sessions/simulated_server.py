@@ -21,6 +21,7 @@ from sessions import kinds, model, texts
 from sessions.media import Picture
 from sessions.model import LID_SERVER, USER_SERVER, Account, Jid, Outgoing, OutgoingText, SessionEvent
 from sessions.session import Outlet, SessionSpec
+from sessions.simulated_groups import Groups
 from sessions.simulated_store import Inbox, Saved, TextIn, erase, lid_of, load, number_of_bot, person, save
 
 State = Literal["new", "offering", "pairing", "connecting", "connected", "offline", "over", "stopped"]
@@ -103,7 +104,9 @@ class SimulatedServer:
         self.hang_in_stop = False
         self.received: asyncio.Queue[Received] = asyncio.Queue()
         self.sent: dict[str, Received] = {}
-        self.inbox = Inbox(options.inbox or Path(spec.device_file + ".inbox"))
+        self._inbox_path = options.inbox or Path(spec.device_file + ".inbox")
+        self.inbox = Inbox(self._inbox_path)
+        self.groups = Groups(self._inbox_path.with_suffix(".groups"))
         self._outlet = outlet
         self._timers: set[asyncio.TimerHandle] = set()
 
@@ -121,6 +124,11 @@ class SimulatedServer:
                 return False
             self._outlet.deliver(ordinal, self.wall_ms(), event)
         return True
+
+    def pass_on(self, event: model.PresenceChanged) -> None:
+        """Hand over what is never spooled; lost when the session is not connected, or its bot does not want it."""
+        if self.state == "connected" and self.spec.presence:
+            self._outlet.deliver(None, self.wall_ms(), event)
 
     def noted(self, operation: str) -> AbstractContextManager[object]:
         """Hold a note that this bot is in the library."""
@@ -287,7 +295,8 @@ class SimulatedServer:
         own_lid = str(Jid.parse(self.account.lid or self.account.jid).bare)
         own_phone = str(Jid.parse(self.account.jid).bare)
         sender, sender_pn = (own_lid, own_phone) if text.from_me else (chat, phone)
-        place = (chat, phone, sender, sender_pn, text.from_me, text.message_id)
+        where, where_pn = (chat, phone) if text.group is None else (text.group, None)
+        place = (where, where_pn, sender, sender_pn, text.from_me, text.message_id)
         target = text.target or ""
         match text.kind:
             case "reaction":
@@ -318,21 +327,39 @@ class SimulatedServer:
             if number_of_person in self.absent:
                 return model.SendRejected("not_on_whatsapp")
         else:
+            group = self.groups.get(str(to))
+            if group is None or self.account is None or self.account.phone not in group.members:
+                return model.SendRejected("not_in_group")
             number_of_person = str(to)
         received = Received(f"3EB0{secrets.token_hex(9).upper()}", number_of_person, outgoing, file)
         self.sent[received.message_id] = received
         self.received.put_nowait(received)
         if self.options.auto_receipts:
-            self.later(self.options.delivered_s, lambda: self.receipt(received.message_id, "delivered"))
-            self.later(self.options.read_s, lambda: self.receipt(received.message_id, "read"))
+            for participant in self._readers(received):
+                self._acknowledge_soon(received.message_id, participant)
         return model.Sent(received.message_id, self.wall_ms())
 
-    def receipt(self, message_id: str, kind: model.ReceiptKind) -> None:
-        """A contact's device took or showed a message of the bot's. Raises KeyError for one never sent."""
+    def _readers(self, received: Received) -> list[str | None]:
+        """Whose phones acknowledge a message: the contact's, or every other member's of a group."""
+        group = self.groups.get(received.person)
+        if group is None:
+            return [None]
+        return [number for number in group.members if self.account is None or number != self.account.phone]
+
+    def _acknowledge_soon(self, message_id: str, participant: str | None) -> None:
+        self.later(self.options.delivered_s, lambda: self.receipt(message_id, "delivered", participant))
+        self.later(self.options.read_s, lambda: self.receipt(message_id, "read", participant))
+
+    def receipt(self, message_id: str, kind: model.ReceiptKind, participant: str | None = None) -> None:
+        """A contact's device (in a group: this member's) took or showed a message of the bot's. Raises KeyError for one
+        never sent."""
         received = self.sent[message_id]
+        number = participant or received.person
+        person_lid = f"{lid_of(number)}@{LID_SERVER}" if "@" not in number else number
         if "@" in received.person:
             chat, phone = received.person, None
         else:
-            chat, phone = f"{lid_of(received.person)}@{LID_SERVER}", f"{received.person}@{USER_SERVER}"
+            chat, phone = person_lid, f"{received.person}@{USER_SERVER}"
         if self.state == "connected":
-            self.emit(model.ReceiptReceived(chat, phone, chat, (message_id,), kind, False, self.wall_ms()))
+            at_ms = self.wall_ms()
+            self.emit(model.ReceiptReceived(chat, phone, person_lid, (message_id,), kind, False, at_ms))

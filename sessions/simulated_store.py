@@ -55,6 +55,8 @@ class TextIn(msgspec.Struct, frozen=True, omit_defaults=True):
     """Message id of the one it changes."""
     content: Content | None = None
     """What a message of a kind other than text holds."""
+    group: str | None = None
+    """Address of the group it is written to."""
 
 
 def new_message_id() -> str:

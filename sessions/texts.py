@@ -155,6 +155,8 @@ def send_outcome(error: str) -> SendOutcome:
         return SendUnknown()
     if error.startswith(_REFUSED):
         return SendRejected("rejected")
+    if error.startswith(_GROUP_MEMBERS) and is_not_in_group(error):
+        return SendRejected("not_in_group")
     for beginning, cause in _NOT_WRITTEN:
         if error.startswith(beginning):
             return NotSent("not_connected" if _is_connection(error) else cause)
@@ -162,6 +164,14 @@ def send_outcome(error: str) -> SendOutcome:
         return NotSent("not_connected") if error.endswith(_CLOSED) else SendUnknown()
     return SendUnknown()
 
+
+def is_not_in_group(error: str) -> bool:
+    """Tell whether WhatsApp said that the account is not in the group asked for, or that there is none (errors.go)."""
+    return error.endswith(("you're not participating in that group", "that group does not exist"))
+
+
+_GROUP_MEMBERS = "failed to get group members: "
+"""The list of members is asked for before anything of a group's message is written (send.go)."""
 
 _CLOSED = ("websocket not connected", "frame socket is closed")
 """Found closed before anything was handed to it; other write errors may come after a part has gone out."""

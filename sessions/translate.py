@@ -2,8 +2,8 @@
 
 Owns the reading of neonize 0.5.2's protobuf messages by their field names. It must never import the library: whoever
 holds the compiled classes passes parsed objects, or parsers. Numbers are the library's event numbers (neonize
-events.py). Read `translate_messages.py` next for what people write, `translate_frames.py` for the finished JSON,
-`texts.py` for what comes as text.
+events.py). Read `translate_messages.py` next for what people write, `translate_around.py` for groups,
+presence and calls, `translate_frames.py` for the finished JSON, `texts.py` for what comes as text.
 """
 
 # ruff: noqa: PLC0414 - the aliases re-export: callers know one module
@@ -15,13 +15,16 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError
 
-from sessions import kinds, model, people, texts, translate_messages
+from sessions import kinds, model, people, texts, translate_around, translate_messages
 from sessions.model import Account, SessionEvent
 from sessions.translate_frames import frame_data as frame_data
 from sessions.translate_frames import header as header
 
 NEVER_SPOOLED = frozenset({1, 45})
 """Event numbers whose payload is a pairing secret: QR codes and RotateADVSecret."""
+
+TRANSIENT = frozenset({19, 20})
+"""Event numbers of presence: handed over, never spooled."""
 
 Parsers = Mapping[int, Callable[[bytes], object]]
 """`FromString` of the compiled class of each event number."""
@@ -93,7 +96,7 @@ def _own(kind: int, raw: bytes) -> SessionEvent:
     try:
         if kind == kinds.LOGIN_STATUS:
             return texts.login_status(raw.decode())
-        if kind in {kinds.SEND_FINISHED, kinds.SIMULATED, kinds.TASK_ENDED}:
+        if kind in {kinds.SEND_FINISHED, kinds.SIMULATED, kinds.TASK_ENDED, kinds.GROUP_KNOWN}:
             return _events.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return model.Unrecognised(kind)
@@ -172,8 +175,16 @@ _READERS: dict[int, Callable[[Any, Account | None], SessionEvent]] = {
     12: lambda _, __: model.Disconnected(),
     17: translate_messages.message,
     18: _receipt,
+    19: translate_around.chat_state,
+    20: translate_around.presence,
+    21: translate_around.joined,
+    22: translate_around.group_changed,
     26: lambda message, _: model.OfflineSync(int(message.Total), done=False),
     27: lambda message, _: model.OfflineSync(int(message.Count), done=True),
+    36: translate_around.call_offer,
+    37: translate_around.call_accepted,
+    40: translate_around.call_notice,
+    42: translate_around.call_ended,
     44: _undecryptable,
     45: lambda _, __: model.SecretRotated(),
 }

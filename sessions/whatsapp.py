@@ -31,31 +31,40 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sessions import compose, compose_media, pictures, texts, translate, uploads, whatsapp_device
+from sessions import (
+    compose,
+    compose_media,
+    pictures,
+    texts,
+    translate,
+    translate_around,
+    uploads,
+    whatsapp_device,
+)
 from sessions.media import Uploaded
-from sessions.model import USER_SERVER, Jid, NotSent, Outgoing, OutgoingMedia, SendOutcome, SendRejected
+from sessions.model import (
+    USER_SERVER,
+    Account,
+    GroupKnown,
+    Jid,
+    NotSent,
+    Outgoing,
+    OutgoingMedia,
+    SendOutcome,
+    SendRejected,
+)
 from sessions.session import Outlet, SessionSpec
 from sessions.uploads import UploadRoom
+from sessions.whatsapp_events import CLASSES, SUBSCRIPTIONS
 from sessions.whatsapp_library import FileReady, Notes, Told
-from sessions.whatsapp_session import QUIET_LOOK_S, Quiet, WhatsAppSession
+from sessions.whatsapp_quiet import QUIET_LOOK_S, Quiet
+from sessions.whatsapp_session import WhatsAppSession
 from sessions.worker_gate import Gate
 from sessions.worker_tasks import report, thread
 
 __all__ = ["GoLibrary", "LibraryMissing", "WhatsAppSession", "load"]
 
 VERSION: Final = "0.5.2"
-
-SUBSCRIPTIONS: Final = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17, 18, 26, 27, 44, 45)
-"""Event numbers (neonize events.py) encoded for us: linking, link, messages, receipts, offline sync. Each further one
-is a further way for the pump to die, since odd values of required enums can't be encoded (8, 9 and 18 here)."""
-
-_CLASSES: Final = {
-    0: "Device", 2: "PairStatus", 3: "Connected", 4: "KeepAliveTimeout", 5: "KeepAliveRestored", 6: "LoggedOut",
-    7: "StreamReplaced", 8: "TemporaryBan", 9: "ConnectFailure", 10: "ClientOutdated", 11: "StreamError",
-    12: "Disconnected", 17: "Message", 18: "Receipt", 26: "OfflineSyncPreview", 27: "OfflineSyncCompleted",
-    44: "UndecryptableMessage", 45: "RotateADVSecret",
-}  # fmt: skip
-"""Every subscription, and 0, which comes unasked first."""
 
 _CHROME_PROPS: Final = 1
 _CHROME_CODE: Final = 1
@@ -110,6 +119,7 @@ _SIGNATURES: Final[dict[str, tuple[list[Any], Any]]] = {
     "SendMessage": ([_TEXT, _TEXT, _NUMBER, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
     "Upload": ([_TEXT, _POINTER, _NUMBER, _NUMBER], ctypes.POINTER(_Bytes)),
     "IsOnWhatsApp": ([_TEXT, _TEXT], ctypes.POINTER(_Bytes)),
+    "GetGroupInfo": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
     "PairPhone": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
     "Logout": ([_TEXT], _POINTER),
     "FreeBytesStruct": ([ctypes.POINTER(_Bytes)], None),
@@ -148,7 +158,7 @@ def load(notes: Notes) -> GoLibrary:
 def parsers() -> translate.Parsers:
     """Return the readers of every event we subscribe to. Loads the generated classes, not the Go library."""
     messages = _generated("neonize.proto.Neonize_pb2")
-    return {kind: getattr(messages, name).FromString for kind, name in _CLASSES.items()}
+    return {kind: getattr(messages, name).FromString for kind, name in CLASSES.items()}
 
 
 def _package() -> Path:
@@ -224,7 +234,8 @@ class GoLibrary:
         jid = b"" if spec.account_jid is None else self._jid(Jid.parse(spec.account_jid))
         props = self._props.DeviceProps(os=spec.device_name, platformType=_CHROME_PROPS).SerializeToString()
         proxy = None if spec.proxy is None else ctypes.byref(_Proxy(spec.proxy.encode(), False, False, False))
-        wanted = bytes(SUBSCRIPTIONS)
+        left_out = frozenset() if spec.presence else translate.TRANSIENT
+        wanted = bytes(kind for kind in SUBSCRIPTIONS if kind not in left_out)
         self._clients[device] = told
         try:
             result = self._go.Neonize(
@@ -312,6 +323,13 @@ class GoLibrary:
         if answered and not any(person.IsIn for person in found.IsOnWhatsAppResponse):
             return SendRejected("not_on_whatsapp")
         return NotSent("no_lid")
+
+    def group_info(self, device: bytes, group: Jid, known: Account | None) -> GroupKnown:
+        """Ask for a group's name and members."""
+        address = self._jid(group)
+        raw = self._bytes(self._go.GetGroupInfo(device, address, len(address)))
+        answer = self._messages.GetGroupInfoReturnFunction.FromString(raw)
+        return translate_around.group_answer(str(group), answer, known)
 
     def pair_phone(self, device: bytes, phone: str) -> str:
         """Ask for a pairing code; empty when the library refused."""

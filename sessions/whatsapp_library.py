@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sessions import translate
 from sessions.media import Picture, Uploaded
-from sessions.model import Jid, Outgoing, OutgoingMedia, SendOutcome
+from sessions.model import Account, GroupKnown, Jid, Outgoing, OutgoingMedia, SendOutcome
 from sessions.session import SessionSpec
 from sessions.slots import Held
 from sessions.uploads import UploadRoom
@@ -99,6 +99,10 @@ class Library(Protocol):
 
     def upload(self, device: bytes, outgoing: OutgoingMedia) -> FileReady | SendOutcome:
         """Encrypt and upload a file; an outcome when it failed. May never return: nothing limits it but the network."""
+        ...
+
+    def group_info(self, device: bytes, group: Jid, known: Account | None) -> GroupKnown:
+        """Ask WhatsApp for a group's name and members."""
         ...
 
     def pair_phone(self, device: bytes, phone: str) -> str:

@@ -28,18 +28,15 @@ from sessions.model import Account, Jid, NotSent, Outgoing, SendOutcome, SendRej
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.slots import Held
 from sessions.whatsapp_library import FileReady, Library
+from sessions.whatsapp_quiet import QUIET_LOOK_S, Quiet
 from sessions.worker_gate import REPORT_S, STOP_S
 from sessions.worker_tasks import in_thread, report, spawn, thread
 
 SEND_S = 75.0
 """What the library itself gives WhatsApp to acknowledge a message (whatsmeow request.go)."""
 PAIR_PHONE_S = 18.0
+GROUP_INFO_S = 20.0
 LOGOUT_S = 15.0
-QUIET_LOOK_S, QUIET_LOOKS = 0.01, 5
-"""After a disconnect, events still in the library's channel arrive one on the other: as many looks in a row at which
-nothing had come are its end. Looks, not time: a busy machine may keep the whole process waiting for longer."""
-LONG_QUIET_S = 0.5
-"""Who has been silent for so long has nothing in the channel."""
 QUIET_MAX_S = 1.0
 _SPOOL_RETRY_S = 0.2
 _CONNECTED = 3
@@ -149,6 +146,21 @@ class WhatsAppSession:
             early = NotSent("not_connected") if call is None else SendUnknown()
         # Never on the loop: the spool may be waiting for its disk.
         return await in_thread("outcome", lambda: decided(early))
+
+    async def ask_group(self, chat: str) -> None:
+        """See `Session.ask_group`."""
+        group, known = Jid.parse(chat), self._account
+        if group.server != model.GROUP_SERVER or not (self._wanted() and self._connected):
+            return
+        await self._library.gate.call()
+        if not self._wanted():
+            return
+        work = self._call("group_info", lambda: self._library.group_info(self._id, group, known))
+        try:
+            answer = await asyncio.wait_for(work, GROUP_INFO_S)
+        except TimeoutError:
+            answer = model.GroupKnown(chat, "failed")
+        await in_thread("group", lambda: self._take(kinds.GROUP_KNOWN, msgspec.msgpack.encode(answer)))
 
     async def logout(self) -> bool:
         """See `Session.logout`."""
@@ -304,6 +316,9 @@ class WhatsAppSession:
             try:
                 if kind in translate.NEVER_SPOOLED:
                     self._outlet.deliver(None, _now_ms(), model.SecretRotated())
+                elif kind in translate.TRANSIENT:
+                    event, _ = translate.from_raw(kind, raw, self._library.parsers, self._account)
+                    self._outlet.deliver(None, _now_ms(), event)
                 else:
                     self._take(kind, raw)
             finally:
@@ -354,23 +369,6 @@ class WhatsAppSession:
     def _sent(self, job: str, outcome: SendOutcome) -> SendOutcome:
         self._take(kinds.SEND_FINISHED, msgspec.msgpack.encode(model.SendFinished(job, outcome)))
         return outcome
-
-
-class Quiet:
-    """Tells when the channels of some clients are empty, as far as that can be seen."""
-
-    def __init__(self) -> None:
-        self._before: list[float | None] = []
-        self._looks = 0
-
-    def look(self, last_told_s: list[float | None]) -> bool:
-        """Look once, `QUIET_LOOK_S` after the last look; True when nothing more is to be expected."""
-        now_s = time.monotonic()
-        if all(last_s is not None and now_s - last_s >= LONG_QUIET_S for last_s in last_told_s):
-            return True
-        still = last_told_s == self._before and None not in last_told_s
-        self._before, self._looks = last_told_s, self._looks + 1 if still else 0
-        return self._looks >= QUIET_LOOKS
 
 
 class _Once:

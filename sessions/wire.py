@@ -55,6 +55,14 @@ class Send(msgspec.Struct, frozen=True, tag="send"):
     outgoing: Outgoing
 
 
+class AskGroup(msgspec.Struct, frozen=True, tag="ask_group"):
+    """Ask WhatsApp about a group. No answer of its own: what is told is a spooled `GroupKnown`."""
+
+    bot: str
+    incarnation: str
+    chat: str
+
+
 class Logout(msgspec.Struct, frozen=True, tag="logout"):
     """Unlink at WhatsApp. Answered by `Result`, `ok` telling whether WhatsApp confirmed."""
 
@@ -80,7 +88,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """Stop every session, then exit."""
 
 
-ToWorker = Start | Stop | PairPhone | Send | Logout | SpoolCommitted | Ping | Shutdown
+ToWorker = Start | Stop | PairPhone | Send | AskGroup | Logout | SpoolCommitted | Ping | Shutdown
 
 # --- worker to supervisor ------------------------------------------------------------------------------------
 
@@ -121,7 +129,7 @@ class EventFrame(msgspec.Struct, frozen=True, tag="event"):
     bot: str
     incarnation: str
     ordinal: int | None
-    """None: never spooled (QR codes)."""
+    """None: never spooled (QR codes, presence)."""
     at_ms: int
     event: SessionEvent
     """Without bodies: `MessageReceived.content` is None here."""

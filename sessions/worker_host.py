@@ -90,6 +90,8 @@ class Host:
             case wire.Send():
                 self._sends += 1
                 self._call(frame, "send", self._send(frame))
+            case wire.AskGroup():
+                spawn("ask group", self._ask_group(frame))
             case wire.Logout():
                 self._call(frame, "logout", self._logout(frame))
             case wire.SpoolCommitted():
@@ -177,6 +179,11 @@ class Host:
             return wire.Result(frame.call, ok=True, outcome=model.NotSent("gone"))
         outcome = await held.session.send(frame.job, frame.outgoing)
         return wire.Result(frame.call, ok=True, outcome=outcome)
+
+    async def _ask_group(self, frame: wire.AskGroup) -> None:
+        held = self._find(frame.bot, frame.incarnation)
+        if held is not None:
+            await held.session.ask_group(frame.chat)
 
     async def _logout(self, frame: wire.Logout) -> wire.Result:
         return wire.Result(frame.call, ok=await self._session(frame.bot, frame.incarnation).logout())

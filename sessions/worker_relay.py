@@ -152,6 +152,8 @@ class Relay:
         """See `Outlet.deliver`."""
         with self._lock:
             if ordinal is None:
+                if isinstance(event, model.PresenceChanged) and self._queue.full:
+                    return  # A supervisor that can't follow is told what is true when it can.
                 self._queue.push_bytes(_encode(line, None, at_ms, event))
                 return
             at_ms = line.times.pop(ordinal, at_ms)

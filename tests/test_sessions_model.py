@@ -57,6 +57,10 @@ def test_bare_drops_the_device() -> None:
 
 
 EXAMPLES: list[SessionEvent] = [
+    model.GroupChanged("1@g.us", "3@lid", 7, (model.GroupChange("added", ("4@lid",), me=True),), "2"),
+    model.GroupKnown("1@g.us", "found", model.GroupChange("info", members=(model.GroupMember("3@lid", None, True),))),
+    model.PresenceChanged("3@lid", None, "3@lid", None, "unavailable", 7),
+    model.CallChanged("C", "3@lid", None, False, "1@g.us", True, "offer", None, 7),
     model.QrOffered("code", 1, 6, 60),
     model.ScannedWithoutMultidevice(),
     model.PasskeyRequired(),

@@ -15,6 +15,7 @@ import pytest
 
 from sessions.model import Content, MessageKind, QrOffered, ReceiptKind
 from sessions.session import Session, SessionSpec
+from tests.contracts.group_harness import GroupHarness
 from tests.contracts.session_harness import FileIn, Harness, RecordingOutlet
 from tests.contracts.session_suite import SessionContract
 from tests.loopback import files, kinds
@@ -26,21 +27,25 @@ from tests.loopback.pairing import PairingRefused
 from tests.loopback.phone import new_message_id
 from tests.loopback.server import LoopbackServer
 from tests.support.kinds import encode
+from tests.support.loopback_group import LoopbackGroupHarness
 from tests.support.real_session import RealSessions, RemoteSession, library_environment
 
 
 class RealHarness(Harness):
     """Plays the phone at a loopback WhatsApp, for sessions in a child process."""
 
-    def __init__(self, wa: LoopbackServer, child: RealSessions, directory: Path) -> None:
+    def __init__(self, wa: LoopbackServer, child: RealSessions, directory: Path, account: str = "491555000111") -> None:
         self._wa = wa
         self._child = child
         self._file = directory / "devices" / "bot" / "attempt.db"
         self._numbers = itertools.count(1)
         self._made: list[tuple[RemoteSession, RecordingOutlet]] = []
-        self._phone = wa.add_account("491555000111")
-        self._contact = wa.add_contact(self.contact, "Ada")
-        self._stranger = wa.add_contact(self.contact_without_lid, "Bob")
+        self.presence = True
+        """Sessions tell who is there and types."""
+        self._phone = wa.add_account(account)
+        self._contact = wa.person_by_number(self.contact) or wa.add_contact(self.contact, "Ada")
+        number = self.contact_without_lid
+        self._stranger = wa.person_by_number(number) or wa.add_contact(number, "Bob")
         self.contact_lid = str(self._contact.lid_jid)
 
     @property
@@ -48,8 +53,10 @@ class RealHarness(Harness):
         return self._phone.devices[-1]
 
     def spec(self, account_jid: str | None = None) -> SessionSpec:
-        incarnation = f"inc_{next(self._numbers)}"
-        return SessionSpec("bot_real", incarnation, str(self._file), account_jid, "Test", self._wa.proxy_url)
+        incarnation = f"inc_{self._phone.number}_{next(self._numbers)}"
+        return SessionSpec(
+            "bot_real", incarnation, str(self._file), account_jid, "Test", self._wa.proxy_url, presence=self.presence
+        )
 
     async def make_session(self, spec: SessionSpec) -> tuple[Session, RecordingOutlet]:
         made = await self._child.make(spec)
@@ -153,6 +160,9 @@ class RealHarness(Harness):
         # "delivered" goes out by itself as soon as the contact has decrypted the message.
         if kind == "read":
             self._contact.mark_read(message_id)
+
+    async def group(self) -> GroupHarness:
+        return LoopbackGroupHarness(self._wa, self._phone, self._contact)
 
     async def drop(self) -> None:
         self.device.abort()

@@ -158,11 +158,23 @@ async def test_contacts_answer_by_themselves(tmp_path: Path) -> None:
 
 
 async def test_group_send(tmp_path: Path) -> None:
-    """A text to a group comes back with the group as chat and no phone form."""
+    """A text to a group is acknowledged by each other member; the group outlives the session."""
     session, outlet = await linked(tmp_path)
-    await session.send("job", OutgoingText("7-8@g.us", "hello all"))
-    receipt = await outlet.wait(model.ReceiptReceived)
-    assert (receipt.chat, receipt.chat_pn) == ("7-8@g.us", None)
+    chat = session.phone.make_group("Team", ADA, "491700000002")
+    await session.send("job", OutgoingText(chat, "hello all"))
+    await outlet.wait(model.ReceiptReceived, count=4)
+    receipts = {(one.chat, one.chat_pn, one.sender, one.kind) for one in outlet.of(model.ReceiptReceived)}
+    members = [f"{lid_of(number)}@lid" for number in (ADA, "491700000002")]
+    assert receipts == {(chat, None, member, kind) for member in members for kind in ("delivered", "read")}
+    account = session.account()
+    assert account is not None
+    await session.stop()
+    heard = RecordingOutlet()
+    again = SimulatedSession(spec(tmp_path, account), heard, QUICK)
+    await again.start()
+    await heard.wait(model.Connected)
+    assert isinstance(await again.send("job_2", OutgoingText(chat, "still here")), model.Sent)
+    await again.stop()
 
 
 @pytest.mark.parametrize(

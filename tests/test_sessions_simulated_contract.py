@@ -15,8 +15,10 @@ from sessions.session import Session, SessionSpec
 from sessions.simulated import SimulatedPhone, SimulatedSession
 from sessions.simulated_server import Options
 from sessions.simulated_store import erase, lid_of
+from tests.contracts.group_harness import GroupHarness
 from tests.contracts.session_harness import FileIn, Harness, RecordingOutlet
 from tests.contracts.session_suite import SessionContract
+from tests.support.simulated_group import SimulatedGroupHarness
 
 
 class SimulatedHarness(Harness):
@@ -34,7 +36,9 @@ class SimulatedHarness(Harness):
 
     def spec(self, account_jid: str | None = None) -> SessionSpec:
         file = str(self._directory / "device.db")
-        return SessionSpec("bot_simulated", f"inc_{next(self._numbers)}", file, account_jid, "Test", None)
+        return SessionSpec(
+            "bot_simulated", f"inc_{next(self._numbers)}", file, account_jid, "Test", None, presence=True
+        )
 
     async def make_session(self, spec: SessionSpec) -> tuple[Session, RecordingOutlet]:
         outlet = RecordingOutlet()
@@ -124,6 +128,11 @@ class SimulatedHarness(Harness):
 
     async def receipt(self, message_id: str, kind: ReceiptKind) -> None:
         self.phone.receipt(message_id, kind)
+
+    async def group(self) -> GroupHarness:
+        account = self._sessions[-1].account()
+        assert account is not None
+        return SimulatedGroupHarness(self.phone, account.phone, self.contact)
 
     async def drop(self) -> None:
         self.phone.drop(back_after_s=0.01)

@@ -267,7 +267,7 @@ class TestKeeping:
         """A receipt the library can't encode kills its pump: that is said, and the connection is closed at once."""
         await stage.link(worker, phone)
         device = phone.devices[-1]
-        messages.receipt_to_device(device, phone.lid_jid, "3EB0", "a-type-nobody-knows")
+        messages.receipt_to_device(device, phone.lid_jid, "3EB0", "a-type-nobody-knows", phone)
         await worker.event(model.PumpDied)
         await until(lambda: stage.wa.connections == 0)
 

@@ -15,7 +15,18 @@ import pytest
 
 from sessions import kinds, model, translate, whatsapp_session
 from sessions.media import Uploaded
-from sessions.model import Jid, NotSent, Outgoing, OutgoingMedia, OutgoingText, SendOutcome, SendUnknown, Sent
+from sessions.model import (
+    Account,
+    GroupKnown,
+    Jid,
+    NotSent,
+    Outgoing,
+    OutgoingMedia,
+    OutgoingText,
+    SendOutcome,
+    SendUnknown,
+    Sent,
+)
 from sessions.session import NotReady, SessionSpec
 from sessions.slots import Slots
 from sessions.uploads import UploadRoom
@@ -76,6 +87,9 @@ class FakeLibrary:
         self.came_in.append("send")
         self.answer.wait(30)
         return self.outcome
+
+    def group_info(self, device: bytes, group: Jid, known: Account | None) -> GroupKnown:
+        return GroupKnown(str(group), "failed")
 
     def pair_phone(self, device: bytes, phone: str) -> str:
         self.came_in.append("pair_phone")

@@ -32,6 +32,7 @@ TO_WORKER: list[ToWorker] = [
     wire.Stop("bot_a", "inc_1"),
     wire.PairPhone(1, "bot_a", "inc_1", "4915550001111"),
     *[wire.Send(2, "bot_a", "inc_1", "job", outgoing) for outgoing in OUTGOING],
+    wire.AskGroup("bot", "inc", "1@g.us"),
     wire.Logout(3, "bot_a", "inc_1"),
     wire.SpoolCommitted("inc_1", 7),
     wire.Ping(1),

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from dataclasses import dataclass
 
 from orchestrator.bots import content, fold, live, moves
 from orchestrator.bots.contents import Contents
 from orchestrator.bots.hands import Hands
 from orchestrator.bots.histories import Past
+from orchestrator.bots.items import Asked, Item, SendReturned, Submitted
 from orchestrator.bots.journal import Journal
 from orchestrator.bots.moves import BotState, Command, Draft, Input, Moment
 from orchestrator.bots.outbox_book import Book
@@ -34,35 +34,6 @@ _MARKS = 64
 """Incarnations whose last ordinal is kept in memory; the bus knows the others."""
 _BATCH = 256
 """Items folded before what they tell is committed."""
-
-
-@dataclass(slots=True)
-class Asked:
-    """A command and who waits for the record after it."""
-
-    command: Command
-    answer: asyncio.Future[Bot]
-
-
-@dataclass(slots=True)
-class Submitted:
-    """A send to queue and who waits for its job."""
-
-    outgoing: Outgoing
-    job_id: str | None
-    answer: asyncio.Future[SendJob]
-
-
-@dataclass(slots=True)
-class SendReturned:
-    """The call of a send came back."""
-
-    job: str
-    incarnation: str
-    outcome: SendOutcome
-
-
-Item = FromSession | Input | Asked | Submitted | SendReturned
 
 
 class Mailbox:
@@ -243,7 +214,8 @@ class Mailbox:
             self._heard_s = self._room.clock.monotonic()
         mark = self._journal.mark()
         if isinstance(event, content.CONTENT):
-            self.contents.take(event, frame.data, rejected=frame.incarnation == self.state.private.rejected)
+            await self.contents.prepare(event)
+            self.contents.take(event, frame, rejected=frame.incarnation == self.state.private.rejected)
         else:
             taken = isinstance(event, PairSucceeded) and self._room.accounts.taken(self._id, event.account.phone)
             self._fold(moves.Told(frame.incarnation, frame.at_ms, event, taken))

@@ -6,7 +6,10 @@ Owns the types of `message_sync` that sessions make. It must never look into a b
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+import msgspec
 
 from sessions import model
 
@@ -16,6 +19,10 @@ Content = (
     | model.MessageEdited
     | model.MessageRevoked
     | model.ReceiptReceived
+    | model.GroupChanged
+    | model.GroupKnown
+    | model.PresenceChanged
+    | model.CallChanged
     | model.Undecryptable
     | model.ProtocolNote
     | model.Unrecognised
@@ -29,6 +36,10 @@ CONTENT: tuple[type[Content], ...] = (
     model.MessageEdited,
     model.MessageRevoked,
     model.ReceiptReceived,
+    model.GroupChanged,
+    model.GroupKnown,
+    model.PresenceChanged,
+    model.CallChanged,
     model.Undecryptable,
     model.ProtocolNote,
     model.Unrecognised,
@@ -41,7 +52,14 @@ class Told:
     """One `message_sync` to commit."""
 
     type: str
-    dedupe: str
+    dedupe: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A frame that is never stored: the newest of its kind, for a while."""
+
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,7 @@ class Counted:
     type: str
 
 
-def classify(bot: str, event: Content) -> Told | Counted:
+def classify(bot: str, event: Content) -> Told | Shown | Counted:
     """Say what is told of a content event. Keys hold (bot, type, canonical chat, sender, message id, receipt kind)."""
     match event:
         case model.MessageReceived(chat=chat, sender=sender, message_id=message_id):
@@ -66,12 +84,36 @@ def classify(bot: str, event: Content) -> Told | Counted:
             return Told("receipt", _key(bot, "receipt", chat, sender, *ids, kind))
         case model.Undecryptable(chat=chat, sender=sender, message_id=message_id):
             return Told("undecryptable", _key(bot, "undecryptable", chat, sender, message_id))
+        case model.GroupChanged(at_ms=0, version=""):
+            return Told("group", None)  # Nothing tells it from the same thing happening again.
+        case model.GroupChanged(chat=chat, sender=sender, at_ms=at_ms, version=version, changes=changes):
+            digest = hashlib.sha256(msgspec.json.encode(changes)).hexdigest()[:32]
+            return Told("group", _key(bot, "group", chat, sender or "", str(at_ms), version, digest))
+        case model.GroupKnown(outcome="found"):
+            return Told("group", None)
+        case model.GroupKnown():
+            return Counted("group_unknown")
+        case model.CallChanged(call_id=call_id, sender=sender, state=state):
+            return Told("call", _key(bot, "call", sender, call_id, state))
+        case model.PresenceChanged():
+            return Shown("presence")
         case model.ProtocolNote():
             return Counted("protocol_note")
         case model.Unrecognised():
             return Counted("unrecognised")
         case model.SendFinished():
             return Counted("send_finished")
+
+
+def members(event: Content) -> tuple[model.GroupMember, ...]:
+    """Return the people of a group that an event tells whole."""
+    match event:
+        case model.GroupChanged(changes=changes):
+            return tuple(member for change in changes for member in change.members or ())
+        case model.GroupKnown(info=model.GroupChange(members=tuple(known))):
+            return known
+        case _:
+            return ()
 
 
 def _key(*parts: str) -> str:
@@ -92,6 +134,7 @@ def proves_life(event: model.SessionEvent) -> bool:
             | model.CodesExpired()
             | model.PairFailed()
             | model.ConnectFailed()
+            | model.GroupKnown(outcome="failed")
         ):
             return False
         case _:

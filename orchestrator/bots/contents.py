@@ -2,7 +2,7 @@
 
 Owns the shell around `content.py` (what is told) and `people.py` (who is who): a mapping that is new is stored in the
 transaction of the event it came with, and told as one `identity` event when it merges two conversations. It must never
-know a bot's lifecycle. Read `sending.py` for outcomes and receipts.
+know a bot's lifecycle. Read `sending.py` for outcomes and receipts, `around.py` for groups, presence and calls.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from orchestrator.bots import content, people
+from orchestrator.bots.around import Around
 from orchestrator.bots.journal import Journal
 from orchestrator.bots.people import People
 from orchestrator.bots.room import Room
@@ -17,6 +18,7 @@ from orchestrator.bots.sending import Sending
 from orchestrator.bus.bus import StatePut
 from orchestrator.model import Event, new_id, to_json
 from sessions.model import ReceiptReceived, SendFinished, Sent
+from sessions.wire import EventFrame
 
 
 class Contents:
@@ -29,24 +31,38 @@ class Contents:
         self._who = who
         self._journal = journal
         self._sending = sending
+        self._around = Around(room, user, bot, who, journal)
 
-    def take(self, event: content.Content, data: bytes, *, rejected: bool) -> None:
+    async def prepare(self, event: content.Content) -> None:
+        """Read what `take` of this event needs of the store, the first time."""
+        await self._around.prepare(event)
+
+    def take(self, event: content.Content, frame: EventFrame, *, rejected: bool) -> None:
         """Take one event of a session; `rejected` is another person's, linked by mistake: it is counted only."""
         if rejected:
             self._room.metrics.suppressed("rejected_account")
             return
         self.meet(event)
-        event, data = people.named(self._who, event, data)
+        for member in content.members(event):
+            self.learn(member.id, member.pn)
+        event, data = people.named(self._who, event, frame.data)
         told = content.classify(self._bot, event)
         if isinstance(told, content.Told):
             earlier = people.before(self._who, event)
             also = content.classify(self._bot, earlier) if earlier is not None else None
-            keys = (also.dedupe,) if isinstance(also, content.Told) else ()
-            self._journal.tell(self._event(told.type, data), dedupe=told.dedupe, also=keys)
+            keys = (also.dedupe,) if isinstance(also, content.Told) and also.dedupe is not None else ()
+            data = self._around.data(event, data, frame.at_ms)
+            puts = self._around.puts(event)
+            self._journal.tell(self._event(told.type, data), puts, dedupe=told.dedupe, also=keys)
             for name in ("chat", "sender"):
-                self._store(self._who.meet(getattr(event, name)))
+                if (address := getattr(event, name, None)) is not None:
+                    self._store(self._who.meet(address))
+            self._around.after(event)
+        elif isinstance(told, content.Shown):
+            self._around.show(event, frame.at_ms)
         elif not isinstance(event, SendFinished):
             self._room.metrics.suppressed(told.type)
+            self._around.not_told(event)
         if isinstance(event, ReceiptReceived):
             self._sending.receipts(event)
         elif isinstance(event, SendFinished):

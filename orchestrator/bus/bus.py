@@ -19,7 +19,8 @@ class StatePut(msgspec.Struct, frozen=True):
     """The newest value under (user, key), written with the event it belongs to; never subject to retention."""
 
     key: str
-    """`bot/<id>` the public record, `private/<id>` what only the fleet reads, `job/<bot>/<id>` a send."""
+    """`bot/<id>` the public record, `private/<id>` what only the fleet reads, `job/<bot>/<id>` a send,
+    `group/<bot>/<chat>` what is known of a group."""
     value: bytes | None
     """None removes the key."""
 

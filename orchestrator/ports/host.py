@@ -106,6 +106,10 @@ class Host(Protocol):
         """
         ...
 
+    def ask_group(self, bot: str, chat: str) -> None:
+        """Have the running session ask WhatsApp about a group; the answer is a spooled `GroupKnown`, if one comes."""
+        ...
+
     async def logout(self, bot: str) -> bool:
         """Unlink at WhatsApp through the running session; True when WhatsApp confirmed. False when it is not running."""
         ...

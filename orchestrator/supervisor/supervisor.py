@@ -34,7 +34,7 @@ from orchestrator.tasks import Tasks
 from sessions.media import upload_s
 from sessions.model import NotSent, Outgoing, OutgoingMedia, SendOutcome, SendUnknown
 from sessions.session import SessionSpec
-from sessions.wire import EventFrame, Logout, PairPhone, Result, Send
+from sessions.wire import AskGroup, EventFrame, Logout, PairPhone, Result, Send
 
 _log = structlog.get_logger("supervisor")
 
@@ -219,6 +219,11 @@ class Supervisor:
             # A refusal without an outcome never reached the library.
             return result.outcome or (SendUnknown() if result.ok else NotSent("not_connected"))
         return SendUnknown()
+
+    def ask_group(self, bot: str, chat: str) -> None:
+        seat = self._seat(bot)
+        if seat is not None:
+            seat.worker.up.send(AskGroup(bot, seat.incarnation, chat))
 
     async def logout(self, bot: str) -> bool:
         seat = self._seat(bot)

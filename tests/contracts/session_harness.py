@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from sessions.model import Content, MessageKind, QrOffered, ReceiptKind, SessionEvent
 from sessions.session import Session, SessionSpec
+from tests.contracts.group_harness import GroupHarness
 
 WAIT_S = 15.0
 """Deadline of every wait that names none; generous, because it is reached only by failing tests."""
@@ -228,6 +229,10 @@ class Harness(ABC):
     @abstractmethod
     async def receipt(self, message_id: str, kind: ReceiptKind) -> None:
         """Acknowledge a message of the bot's, `delivered` or `read`."""
+
+    @abstractmethod
+    async def group(self) -> GroupHarness:
+        """Make a group with the contact, two others and the linked account in it; nobody is told."""
 
     # --- WhatsApp and the line -----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import pytest
 from sessions import model
 from sessions.model import Account, OutgoingText
 from sessions.session import NotReady
+from tests.contracts.session_groups import SessionGroups
 from tests.contracts.session_harness import Harness
 from tests.contracts.session_kinds import SessionKinds
 from tests.contracts.session_media import SessionMedia
@@ -234,5 +235,5 @@ class SessionLink:
         check_spooling(outlet)
 
 
-class SessionContract(SessionLinking, SessionLink, SessionMessages, SessionKinds, SessionMedia):
+class SessionContract(SessionLinking, SessionLink, SessionMessages, SessionKinds, SessionMedia, SessionGroups):
     """The whole contract: subclass it as `TestSomething` beside a fixture named `harness`."""

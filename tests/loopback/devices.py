@@ -20,13 +20,23 @@ if TYPE_CHECKING:
     from tests.loopback.stanzas import Connection
 
 
+_QUEUED: dict[str, Kind] = {
+    "message": "message_queued", "receipt": "receipt_queued", "notification": "notification_queued",
+    "call": "call_queued",
+}  # fmt: skip
+_SENT: dict[str, Kind] = {
+    "message": "message_sent", "receipt": "receipt_sent", "notification": "notification_sent", "call": "call_sent",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class QueueKey:
-    """What names a waiting stanza: its tag, its id and, for receipts, its type."""
+    """What names a waiting stanza: its tag, its id and, for receipts, its type and (in a group) whose it is."""
 
     tag: str
     stanza_id: str
     type: str = ""
+    participant: str = ""
 
 
 class LinkedDevice:
@@ -97,13 +107,13 @@ class LinkedDevice:
     def deliver(self, key: QueueKey, node: Node) -> None:
         """Keep the stanza until it is confirmed, and send it now when the device is online."""
         self._queue[key] = node
-        self._record("message_queued" if key.tag == "message" else "receipt_queued", key)
+        self._record(_QUEUED[key.tag], key)
         if self.connection is not None and self.active:
             self._send(self.connection, key, node, offline=False)
 
-    def confirm(self, tag: str, stanza_id: str, type_: str = "") -> bool:
+    def confirm(self, tag: str, stanza_id: str, type_: str = "", participant: str = "") -> bool:
         """The device has it: forget it. False when nothing of that name was waiting."""
-        return self._queue.pop(QueueKey(tag, stanza_id, type_), None) is not None
+        return self._queue.pop(QueueKey(tag, stanza_id, type_, participant), None) is not None
 
     def send_waiting(self) -> int:
         """Send everything unconfirmed, oldest first, marked ``offline``; how many. The device must be connected."""
@@ -119,7 +129,7 @@ class LinkedDevice:
 
     def _send(self, connection: Connection, key: QueueKey, node: Node, *, offline: bool) -> None:
         connection.send(node)
-        self._record("message_sent" if key.tag == "message" else "receipt_sent", key, offline=int(offline))
+        self._record(_SENT[key.tag], key, offline=int(offline))
 
     def _record(self, kind: Kind, key: QueueKey, **data: int) -> None:
         self._ledger.record(kind, self.phone.number, self.number, id=key.stanza_id, type=key.type, **data)

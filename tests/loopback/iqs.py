@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Children = tuple[Node, ...]
 Handler = Callable[["Connection", Node], Children | None]
-"""The children of the result, or None for an error answer."""
+"""The children of the result; None, or an ``<error>``, for an error answer."""
 
 _PRIVACY_SETTINGS = ("groupadd", "last", "status", "profile", "readreceipts", "online", "calladd")
 _REFUSED = Node("error", {"code": "400", "text": "bad-request"})
@@ -43,7 +43,9 @@ def answer(connection: Connection, iq: Node) -> None:
     children: Children | None = () if handler is None else handler(connection, iq)
     attrs: dict[str, Value] = {"from": SERVER, "type": "result", "id": iq.text("id")}
     if children is None:
-        attrs["type"], children = "error", (_REFUSED,)
+        children = (_REFUSED,)
+    if children and children[0].tag == "error":
+        attrs["type"] = "error"
     connection.record("iq", name=name, answered=1)
     connection.send(Node("iq", attrs, children or None))
     if name == "passive/active" and connection.device is not None:
@@ -110,6 +112,21 @@ def _media_connection(connection: Connection, iq: Node) -> Children | None:
     return (Node("media_conn", attrs, tuple(Node("host", {"hostname": host}) for host in media_host.HOSTS)),)
 
 
+def _group(connection: Connection, iq: Node) -> Children | None:
+    group = connection.server.groups.get(iq.text("to"))
+    if group is None:
+        return (Node("error", {"code": "404", "text": "item-not-found"}),)
+    if connection.device is None or connection.device.phone not in group:
+        return (Node("error", {"code": "403", "text": "forbidden"}),)
+    return (group.node(),)
+
+
+def _groups(connection: Connection, iq: Node) -> Children | None:
+    device = connection.device
+    found = [group.node() for group in connection.server.groups.values() if device and device.phone in group]
+    return (Node("groups", {}, tuple(found)),)
+
+
 def _remove_companion(connection: Connection, iq: Node) -> Children | None:
     device = connection.device
     if device is None:
@@ -127,6 +144,8 @@ _HANDLERS: dict[str, Handler] = {
     "privacy/privacy": _privacy,
     "w:sync:app:state/sync": _app_state,
     "w:m/media_conn": _media_connection,
+    "w:g2/query": _group,
+    "w:g2/participating": _groups,
     "md/remove-companion-device": _remove_companion,
     "md/link_code_companion_reg": pairing.link_code_request,
 }

@@ -5,7 +5,7 @@ never know the product's own translation, which is tested against it. Facts: wha
 read next: ``phone.py``.
 
 A message in words is a dict: ``{"type": "text", "text": …, "quoted"?: {"messageId", "sender"}, "mentions"?: […]}``,
-``reaction`` {message_id, emoji, from_me?}, ``edit`` {message_id, text}, ``revoke`` {message_id},
+``reaction`` {message_id, emoji, sender?, from_me?}, ``edit`` {message_id, text}, ``revoke`` {message_id},
 ``location`` {latitude, longitude, name?, address?}, ``contact`` {name, vcard}, ``poll`` {question, options, selectable},
 and for everything else ``{"type": <name of its part>}``.
 """
@@ -91,6 +91,7 @@ def in_words(content: Any) -> Words:
             return _extended(part)
         case "reactionMessage":
             found = {"type": "reaction", "message_id": part.key.ID, "emoji": part.text}
+            found |= {"sender": part.key.participant} if part.key.participant else {}
             return {**found, "from_me": True} if part.key.fromMe else found
         case "editedMessage" if part.message.protocolMessage.type == 14:
             protocol = part.message.protocolMessage

@@ -41,6 +41,13 @@ Kind = Literal[
     "receipt_queued",  # for a device; id, type
     "receipt_sent",  # written to a device's connection; id, type, offline
     "receipt_acked",  # the device's ack for it; id, type
+    "notification_queued",  # a change of a group, for a device; id
+    "notification_sent",  # written to a device's connection; id, offline
+    "notification_acked",  # the device's ack for it; id
+    "call_queued",  # something about a call, for a device; id
+    "call_sent",  # written to a device's connection; id, offline
+    "call_acked",  # the device's ack for it; id
+    "subscribed",  # a device asked for somebody's presence; whom
     "read_from_device",  # a device marked messages read; id
     "media_upload_begun",  # the head of an upload is there
     "media_uploaded",  # bytes, mms (the kind as the media hosts name it)

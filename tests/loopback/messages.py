@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.loopback import kinds
 from tests.loopback.devices import LinkedDevice, QueueKey
-from tests.loopback.nodes import LID_SERVER, Jid, Node, Value
+from tests.loopback.ledger import Kind
+from tests.loopback.nodes import GROUP_SERVER, LID_SERVER, Jid, Node, Value
 
 if TYPE_CHECKING:
     from tests.loopback.phone import Addressing, Contact
@@ -41,12 +42,19 @@ def message_node(sender: Contact, device: LinkedDevice, content: Any, addressing
     return Node("message", attrs, (Node("enc", {"v": "2", "type": cipher_type, **enc_attrs}, ciphertext),))
 
 
-def receipt_to_device(device: LinkedDevice, sender: Jid, message_id: str, type_: str) -> None:
-    """Tell a device that ``sender`` got (type "") or read its message; kept until the device acks it."""
-    attrs: dict[str, Value] = {"from": sender, "id": message_id, "t": str(device.phone.server.now_s())}
+def receipt_to_device(device: LinkedDevice, chat: Jid, message_id: str, type_: str, person: Contact) -> None:
+    """Tell a device that a person got (type "") or read its message; kept until the device acks it.
+
+    ``chat`` is the address the device used: the person's, or the group's.
+    """
+    attrs: dict[str, Value] = {"from": chat, "id": message_id, "t": str(device.phone.server.now_s())}
+    participant = ""
+    if chat.server == GROUP_SERVER:
+        attrs.update(participant=person.lid_jid, participant_pn=person.pn_jid, addressing_mode="lid")
+        participant = str(person.lid_jid)
     if type_:
         attrs["type"] = type_
-    device.deliver(QueueKey("receipt", message_id, type_), Node("receipt", attrs))
+    device.deliver(QueueKey("receipt", message_id, type_, participant), Node("receipt", attrs))
 
 
 def from_device(connection: Connection, device: LinkedDevice, message: Node) -> None:
@@ -54,15 +62,22 @@ def from_device(connection: Connection, device: LinkedDevice, message: Node) -> 
     server = connection.server
     message_id, to = message.text("id"), message.jid("to") or Jid("", "")
     parts = _ciphertexts(message, to)
-    recipient = server.person(to)
+    recipient, group = server.person(to), server.groups.get(str(to))
     refusal = recipient.refuse_with if recipient is not None else ""
+    if to.server == GROUP_SERVER:
+        refusal = group.refusal(device) if group is not None else "404"
     connection.record("message_from_device", id=message_id, to=to.server, devices=len(parts))
     if not server.faults.withhold_acks:
         attrs: dict[str, Value] = {"class": "message", "id": message_id, "from": to, "t": str(server.now_s())}
         if refusal:
             attrs["error"] = refusal
+        elif group is not None and (phash := group.phash()) != message.text("phash"):
+            attrs["phash"] = phash
         _acknowledge(connection, Node("ack", attrs), refusal)
     if refusal:
+        return
+    if group is not None:
+        group.take(device, message, parts)
         return
     for target, enc in parts:
         _hand_over(device, message, to, target, enc)
@@ -124,12 +139,20 @@ def receipt_from_device(connection: Connection, device: LinkedDevice, receipt: N
     connection.send(Node("ack", attrs))
     listed = receipt.child("list")
     further = [item.text("id") for item in listed.children] if listed is not None else []
+    author = (receipt.jid("participant") or to) if to.server == GROUP_SERVER else to
     for message_id in dict.fromkeys([first_id, *further]):
-        _one_receipt(connection, device, to, message_id, type_)
+        _one_receipt(connection, device, author, message_id, type_)
+        sender = connection.server.person(author)
+        if type_ == "retry" and sender is not None:
+            group = connection.server.groups.get(str(to))
+            if group is not None:
+                group.resend(sender, device, message_id)
+            else:
+                sender.resend(device, message_id)
 
 
-def _one_receipt(connection: Connection, device: LinkedDevice, to: Jid, message_id: str, type_: str) -> None:
-    sender = connection.server.person(to)
+def _one_receipt(connection: Connection, device: LinkedDevice, author: Jid, message_id: str, type_: str) -> None:
+    sender = connection.server.person(author)
     if type_ in _READ_TYPES:
         connection.record("read_from_device", id=message_id, type=type_)
     else:
@@ -138,15 +161,17 @@ def _one_receipt(connection: Connection, device: LinkedDevice, to: Jid, message_
     if sender is None:
         return
     sender.note_receipt(device, message_id, type_)
-    if type_ == "retry":
-        sender.resend(device, message_id)
 
 
 def ack_from_device(device: LinkedDevice, ack: Node) -> None:
     """A companion confirms a receipt, a notification, or a message it could not decrypt."""
     class_, stanza_id = ack.text("class"), ack.text("id")
-    if class_ == "receipt":
-        device.confirm("receipt", stanza_id, ack.text("type"))
+    if class_ in ("notification", "call"):
+        device.confirm(class_, stanza_id)
+        kind: Kind = "notification_acked" if class_ == "notification" else "call_acked"
+        device.phone.server.ledger.record(kind, device.phone.number, device.number, id=stanza_id)
+    elif class_ == "receipt":
+        device.confirm("receipt", stanza_id, ack.text("type"), ack.text("participant"))
         device.phone.server.ledger.record(
             "receipt_acked", device.phone.number, device.number, id=stanza_id, type=ack.text("type")
         )

@@ -16,6 +16,7 @@ from tests.loopback.tokens import DOUBLE_BYTE_TOKENS, SINGLE_BYTE_TOKENS
 
 PN_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
+GROUP_SERVER = "g.us"
 
 _LIST_EMPTY = 0
 _DICTIONARY_0, _DICTIONARY_3 = 236, 239

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.loopback import kinds, messages, pairing
-from tests.loopback.contact import SimulatedContact
+from tests.loopback.contact import SimulatedContact, text_of
 from tests.loopback.crypto import KeyPair
 from tests.loopback.devices import LinkedDevice, QueueKey
 from tests.loopback.faults import LoginFailure
@@ -87,6 +87,8 @@ class Contact:
         """And "read" right after."""
         self.refuse_with = ""
         """The server refuses messages to this person with this error code (463, 479 …) in the ack."""
+        self.loses_group_messages = False
+        """The phone can't read what comes by sender key, and asks for each message again."""
         self.received: list[ReceivedText] = []
         self.receipts: list[ReceivedReceipt] = []
         self._sent: dict[str, tuple[Any, Addressing]] = {}
@@ -157,7 +159,7 @@ class Contact:
                 phone = self.server.phones[received.sender]
                 device = phone.device(received.device)
                 if device is not None:
-                    messages.receipt_to_device(device, Jid.parse(received.chat), received.message_id, "read")
+                    messages.receipt_to_device(device, Jid.parse(received.chat), received.message_id, "read", self)
 
     async def wait_text(self, text: str | None = None, timeout_s: float = 10.0) -> ReceivedText:
         """The first received message with this text (any when None), past or to come; ledger.Timeout."""
@@ -187,12 +189,15 @@ class Contact:
         except SignalError as error:
             ledger.record("message_undecryptable", self.number, id=message_id, why=type(error).__name__)
             return
-        heard = self.signal.received[-1]
-        received = ReceivedText(
-            message_id, heard.text, sender.phone.number, sender.number, str(chat), time.time(), heard.content
+        self.take(sender, message_id, self.signal.received[-1].content, chat)
+
+    def take(self, sender: LinkedDevice, message_id: str, content: Any, chat: Jid) -> None:
+        """A message from a companion of some account could be read."""
+        number, device = sender.phone.number, sender.number
+        self.received.append(
+            ReceivedText(message_id, text_of(content), number, device, str(chat), time.time(), content)
         )
-        self.received.append(received)
-        ledger.record("message_decrypted", self.number, id=message_id, sender=sender.phone.number)
+        self.server.ledger.record("message_decrypted", self.number, id=message_id, sender=sender.phone.number)
         self._acknowledge(sender, message_id, chat)
 
     def note_receipt(self, device: LinkedDevice, message_id: str, type_: str) -> None:
@@ -201,9 +206,9 @@ class Contact:
 
     def _acknowledge(self, sender: LinkedDevice, message_id: str, chat: Jid) -> None:
         if self.auto_receipts:
-            messages.receipt_to_device(sender, chat, message_id, "")
+            messages.receipt_to_device(sender, chat, message_id, "", self)
         if self.auto_read:
-            messages.receipt_to_device(sender, chat, message_id, "read")
+            messages.receipt_to_device(sender, chat, message_id, "read", self)
 
 
 class Phone(Contact):

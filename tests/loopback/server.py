@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.loopback import control, library, noise, tls
 from tests.loopback.crypto import KeyPair
 from tests.loopback.faults import Faults
+from tests.loopback.groups import Group
 from tests.loopback.ledger import Ledger
 from tests.loopback.media_host import MediaStore
 from tests.loopback.nodes import LID_SERVER, Jid
@@ -27,6 +28,7 @@ from tests.loopback.transport import LOOPBACK, Listener
 # 555-01xx numbers belong to nobody (North American Numbering Plan).
 _FIRST_NUMBER = 15550100000
 _FIRST_LID = 100000000000000
+_FIRST_GROUP = 120363000000000000
 
 
 class LoopbackServer:
@@ -38,6 +40,8 @@ class LoopbackServer:
         self.faults = Faults()
         self.desk = Desk()
         self.phones: dict[str, Phone] = {}
+        self.groups: dict[str, Group] = {}
+        """By address."""
         self.authority = noise.make_authority(KeyPair.generate(), self.now_s())
         self._people_by_number: dict[str, Contact] = {}
         self._people_by_lid: dict[str, Contact] = {}
@@ -124,6 +128,12 @@ class LoopbackServer:
         contact = Contact(self, number, lid, name or f"Contact {number[-4:]}")
         self._add(contact)
         return contact
+
+    def add_group(self, subject: str, *members: Contact) -> Group:
+        """A group of these people; the first has made it. Nobody is told: devices learn of it when they ask."""
+        group = Group(self, str(_FIRST_GROUP + len(self.groups)), subject, members)
+        self.groups[str(group.jid)] = group
+        return group
 
     def _new_numbers(self, phone: str) -> tuple[str, str]:
         index = len(self._people_by_number) + 1

@@ -69,7 +69,8 @@ def unpad(plaintext: bytes) -> bytes:
     return plaintext[:-length]
 
 
-def _varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
+    """A number as protobuf writes it."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
@@ -86,11 +87,11 @@ def encode_signal_message(ratchet: bytes, counter: int, previous_counter: int, c
             _RATCHET_FIELD,
             ratchet,
             b"\x10",
-            _varint(counter),
+            encode_varint(counter),
             b"\x18",
-            _varint(previous_counter),
+            encode_varint(previous_counter),
             b"\x22",
-            _varint(len(ciphertext)),
+            encode_varint(len(ciphertext)),
             ciphertext,
         )
     )
@@ -100,11 +101,11 @@ def encode_prekey_message(message: PreKeySignalMessage) -> bytes:
     """Version byte and fields of a PreKeySignalMessage."""
     parts = [_VERSION_BYTE]
     if message.prekey_id is not None:
-        parts += b"\x08", _varint(message.prekey_id)
-    parts += b"\x12", _varint(KEY_BYTES + 1), KEY_TYPE, message.base_key
-    parts += b"\x1a", _varint(KEY_BYTES + 1), KEY_TYPE, message.identity
-    parts += b"\x22", _varint(len(message.message)), message.message
-    parts += b"\x28", _varint(message.registration_id), b"\x30", _varint(message.signed_prekey_id)
+        parts += b"\x08", encode_varint(message.prekey_id)
+    parts += b"\x12", encode_varint(KEY_BYTES + 1), KEY_TYPE, message.base_key
+    parts += b"\x1a", encode_varint(KEY_BYTES + 1), KEY_TYPE, message.identity
+    parts += b"\x22", encode_varint(len(message.message)), message.message
+    parts += b"\x28", encode_varint(message.registration_id), b"\x30", encode_varint(message.signed_prekey_id)
     return b"".join(parts)
 
 
@@ -114,7 +115,7 @@ def decode_signal_message(data: bytes) -> SignalMessage:
     if len(data) < 1 + MAC_BYTES:
         raise InvalidMessage("message too short")
     authenticated, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
-    fields = _fields(authenticated, 1)
+    fields = read_fields(authenticated, 1)
     return SignalMessage(
         ratchet=_key(fields, 1),
         counter=_number(fields, 2),
@@ -128,7 +129,7 @@ def decode_signal_message(data: bytes) -> SignalMessage:
 def decode_prekey_message(data: bytes) -> PreKeySignalMessage:
     """Parse a PreKeySignalMessage; InvalidMessage when a required field is missing or malformed."""
     _check_version(data)
-    fields = _fields(data, 1)
+    fields = read_fields(data, 1)
     return PreKeySignalMessage(
         registration_id=_number(fields, 5),
         prekey_id=_number(fields, 1) if 1 in fields else None,
@@ -180,7 +181,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _fields(data: bytes, at: int) -> dict[int, Field]:
+def read_fields(data: bytes, at: int) -> dict[int, Field]:
     """Protobuf fields by number, last one wins; unknown fields are read over."""
     fields: dict[int, Field] = {}
     while at < len(data):

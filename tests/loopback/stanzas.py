@@ -156,6 +156,7 @@ class Connection:
         elif node.tag == "ack":
             messages.ack_from_device(self.device, node)
         elif node.tag == "presence":
-            self.record("presence", type=node.text("type"))
+            kind: Kind = "subscribed" if node.text("type") == "subscribe" else "presence"
+            self.record(kind, type=node.text("type"), whom=node.text("to"))
         else:
             self.record("stanza", tag=node.tag)

@@ -55,6 +55,8 @@ DOORS = {
 }
 
 PURE = {
+    "sessions.around", "sessions.translate_around", "orchestrator.bots.group_names", "orchestrator.bots.calls",
+    "orchestrator.bots.presences",
     "sessions.media", "sessions.compose_media", "orchestrator.bots.outbox_media",
     "sessions.content", "sessions.outgoing", "sessions.compose", "sessions.people", "sessions.translate_messages",
     "sessions.translate_frames", "orchestrator.bots.outbox_kinds", "orchestrator.api.schema_send", "sessions.model",

@@ -19,6 +19,7 @@ from sessions.model import (
     NotSent,
     Outgoing,
     PairSucceeded,
+    PresenceChanged,
     QrOffered,
     SendFinished,
     SendOutcome,
@@ -84,6 +85,8 @@ class FakeHost:
         """What was handed over, by job."""
         self.on_send: Callable[[str, str], SendOutcome | None] = lambda bot, job: Sent(f"3EB0{job}", 1)
         """What becomes of a send; None never answers."""
+        self.asked: list[tuple[str, str]] = []
+        """(bot, group) of every question."""
         self.logout_answer: bool | None = True
         self.logouts: list[str] = []
         self.stop_s = 0.02
@@ -135,6 +138,10 @@ class FakeHost:
         self.tell(bot, SendFinished(job, outcome))
         return outcome
 
+    def ask_group(self, bot: str, chat: str) -> None:
+        if bot in self.running:
+            self.asked.append((bot, chat))
+
     async def logout(self, bot: str) -> bool:
         self.logouts.append(bot)
         if self.logout_answer is None:
@@ -151,7 +158,7 @@ class FakeHost:
         """Hand over one event of the running session; `commit` False loses the acknowledgement (a crash follows)."""
         running = self.running[bot]
         ordinal = None
-        if not isinstance(event, QrOffered):
+        if not isinstance(event, QrOffered | PresenceChanged):
             running.ordinal += 1
             ordinal = running.ordinal
         frame = EventFrame(bot, running.spec.incarnation, ordinal, at_ms or self.wall_ms(), event, data)

@@ -156,6 +156,10 @@ class RemoteSession:
         told: SendOutcome = msgspec.convert(outcome, SendOutcome)
         return told
 
+    async def ask_group(self, chat: str) -> None:
+        """See `Session.ask_group`."""
+        await self._child.call(self.name, "ask_group", chat)
+
     async def logout(self) -> bool:
         """See `Session.logout`."""
         return bool(await self._child.call(self.name, "logout"))

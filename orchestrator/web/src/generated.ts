@@ -93,6 +93,7 @@ export const REASONS = {
 
 export const SEND_ERRORS = {
   not_on_whatsapp: { text: "That number is not on WhatsApp.", retryable: false },
+  not_in_group: { text: "The bot's account is not in that group, or there is no such group.", retryable: false },
   account_changed: { text: "The bot was linked to another account before this was sent.", retryable: false },
   bot_deleted: { text: "The bot was deleted before this was sent.", retryable: false },
   expired: { text: "This could not be sent within 24 hours.", retryable: false },
