@@ -154,7 +154,9 @@ async def running(settings: Settings, tasks: Tasks) -> AsyncIterator[Running]:
             fleet = _fleet(settings, data_dir, bus, supervisor, clock, tasks, metrics)
             recorder = _recorder(database, supervisor, fleet, metrics, clock, tasks)
             supervisor.attach(fleet, recorder.lost)
-            seen_ms, _ = await recorder.load()
+            seen_ms, left = await recorder.load()
+            for incident in left:
+                supervisor.incidents.reopen(incident)
             await fleet.load(seen_ms)
             await supervisor.start_up()
             stack.push_async_callback(tasks.close)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from prometheus_client import (
@@ -36,6 +37,8 @@ class Family:
     help: str
 
 
+_LASTING = ("whatsapp_unreachable", "client_outdated")
+"""Kinds of incidents that are open for a while."""
 _RESTARTS = "Worker processes that ended unasked."
 
 
@@ -97,7 +100,8 @@ class Metrics:
         self._loop_lag = gauge("loop_lag_seconds", "How late the supervisor's loop was, at worst, in the last 5 s.")
         self._spool = gauge("spool_bytes", "Bytes in the workers' spools.")
         self._incidents = gauge("incidents", "Open incidents.", "kind")
-        self._incidents.labels("whatsapp_unreachable").set(0)
+        for kind in _LASTING:
+            self._incidents.labels(kind).set(0)
 
     # The gateway's.
 
@@ -212,13 +216,16 @@ class Metrics:
         self._workers.set_function(workers)
         self._worker_restarts.read = restarts
         self._spool.set_function(spool_bytes)
-        self._incidents.labels("whatsapp_unreachable").set_function(
-            lambda: sum(kind == "whatsapp_unreachable" for kind in incidents())
-        )
+        for kind in _LASTING:
+            self._incidents.labels(kind).set_function(partial(_count, incidents, kind))
 
     def expose(self) -> tuple[bytes, str]:
         """Return the exposition and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+def _count(found: Callable[[], Iterable[str]], wanted: str) -> int:
+    return sum(one == wanted for one in found())
 
 
 def _values(metric: Counter | Gauge) -> dict[str, int]:

@@ -112,7 +112,7 @@ class World:
     def open(self) -> list[Incident]:
         return self.found
 
-    def holding(self, proxy: str | None) -> Incident | None:
+    def holding(self, proxy: str | None, bot: str | None = None) -> Incident | None:
         return None
 
     def listen(self, listener: Callable[[], None]) -> None:

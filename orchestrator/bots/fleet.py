@@ -174,10 +174,11 @@ class BotFleet:
 
     def _incidents_changed(self) -> None:
         for mailbox in self._mailboxes.values():
-            incident = self._room.incidents.holding(mailbox.state.private.proxy or self._limits.proxy)
+            state = mailbox.state
+            incident = self._room.incidents.holding(state.private.proxy or self._limits.proxy, state.bot.id)
             held = mailbox.state.held_since_s is not None
             if incident is not None and not held:
-                mailbox.post(moves.Held(incident.cause))
+                mailbox.post(moves.Held(incident.shown_as))
             elif incident is None and held:
                 mailbox.post(moves.Released())
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from orchestrator.bots import fold_link, moves
-from orchestrator.bots.step import WATCHDOGS, Step
-from orchestrator.ports import SessionGone
+from orchestrator.bots import fold_commands, fold_link, moves
+from orchestrator.bots.step import HELD_RETRY_S, WATCHDOGS, Step
+from orchestrator.ports import LinkRequest, SessionGone
 from orchestrator.supervisor import child, policy
 from sessions.lifecycle import RECONNECT_S
 
-HELD_RETRY_S = 5.0
-"""What `retryAt` says during an incident: its probe goes out that often."""
 HELD_RACE_S = 2.0
 """Before a start is tried again whose incident was over when its refusal came."""
 LONG_OUTAGE_S = 30.0
@@ -182,6 +180,7 @@ def held(step: Step, cause: str) -> None:
     """An incident is open on the bot's way: its starts and watchdogs stand still."""
     if step.s.held_since_s is None:
         step.set(held_since_s=step.now.mono_s)
+    step.set(held_as=cause)
     if step.s.want is not None and step.bot.status in {"starting", "connecting", "reconnecting"}:
         step.status(step.bot.status, cause, retry_at=step.retry_at(HELD_RETRY_S))
 
@@ -192,7 +191,10 @@ def released(step: Step) -> None:
     if since_s is None:
         return
     shift(step, step.now.mono_s - since_s)
-    step.set(held_since_s=None, unreached=0)
+    step.set(held_since_s=None, held_as=None, unreached=0)
+    if step.bot.status == "outdated" and step.bot.desired == "running" and want is None:
+        _try_again(step)
+        return
     if want is not None and step.bot.status in {"starting", "connecting", "reconnecting"}:
         step.want(want.purpose, own=want.own)
         return
@@ -201,6 +203,14 @@ def released(step: Step) -> None:
         # In the pool: the way was just proved, and a process for each of hundreds of bots would cost gigabytes at once.
         step.end_session()
         step.want("run")
+
+
+def _try_again(step: Step) -> None:
+    """WhatsApp may take the version again: as the account, or, where there is none, with a new code."""
+    if step.is_linked():
+        step.want("run")
+    else:
+        fold_commands.attempt(step, LinkRequest())
 
 
 def shift(step: Step, seconds: float) -> None:

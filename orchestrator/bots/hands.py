@@ -113,8 +113,8 @@ class Hands:
         try:
             await self._room.host.start(spec, effect.placement)
         except StartRefused as refused:
-            incident = self._room.incidents.holding(spec.proxy)
-            cause = incident.cause if incident is not None else None
+            incident = self._room.incidents.holding(spec.proxy, self._bot)
+            cause = incident.shown_as if incident is not None else None
             self._post(moves.HostRefused(spec.incarnation, refused.cause, cause))
         else:
             self._post(moves.HostStarted(spec.incarnation))

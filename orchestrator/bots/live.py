@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from orchestrator.bots import record
-from orchestrator.bots.fold_end import HELD_RETRY_S
 from orchestrator.bots.moves import BotState
+from orchestrator.bots.step import HELD_RETRY_S
 from orchestrator.model import Bot
 
 PING_S = 45

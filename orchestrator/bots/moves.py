@@ -95,6 +95,8 @@ class BotState:
     """On the way to the pool since then; no status change."""
     held_since_s: float | None = None
     """An incident holds starts and watchdogs since then."""
+    held_as: str | None = None
+    """The reason code of what waits for its end."""
     logout_asked: bool = False
     """The library was asked to unlink; its answer is on the way."""
     deleting: bool = False

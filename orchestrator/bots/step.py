@@ -40,6 +40,12 @@ TOLD_RETRIES = 5
 network would fill its user's log."""
 
 
+HELD_RETRY_S = 5.0
+"""What `retryAt` says during an incident: it may be over by then."""
+HELD_STATUSES = frozenset({"starting", "connecting", "reconnecting"})
+"""Statuses that say what they wait for."""
+
+
 class Step:
     """One fold under way. Lives for one call of `fold`; the states it reads and leaves are immutable."""
 
@@ -168,7 +174,12 @@ class Step:
     def reconcile(self) -> None:
         """Start the wanted session when nothing is in its way."""
         state, want = self.s, self.s.want
-        if state.session is not None or want is None or want.at_s > self.now.mono_s or state.held_since_s is not None:
+        if state.session is not None or want is None or want.at_s > self.now.mono_s:
+            return
+        if state.held_since_s is not None:
+            # Asked for while an incident holds starts: it waits, and says for what.
+            if state.held_as and state.bot.reason is None and state.bot.status in HELD_STATUSES:
+                self.status(state.bot.status, state.held_as, retry_at=self.retry_at(HELD_RETRY_S))
             return
         file, jid = self._device(want.purpose)
         if file is None:

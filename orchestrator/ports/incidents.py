@@ -48,6 +48,11 @@ class Incident(msgspec.Struct, frozen=True, rename="camel"):
     library: str | None = None
     """For `client_outdated`: the version WhatsApp refuses."""
 
+    @property
+    def shown_as(self) -> str:
+        """The reason code of a start it holds back."""
+        return self.cause if self.kind == "whatsapp_unreachable" else "held_by_incident"
+
 
 MOST_BOT_IDS = 200
 
@@ -59,9 +64,10 @@ class Incidents(Protocol):
         """Return what is open now, oldest first."""
         ...
 
-    def holding(self, proxy: str | None) -> Incident | None:
-        """Return the open incident of the route a session with this proxy takes (None: the one without a proxy). While
-        there is one, `Host.start` refuses `held_by_incident`, and watchdogs and budgets of its bots stand still."""
+    def holding(self, proxy: str | None, bot: str | None = None) -> Incident | None:
+        """Return the open incident that holds this bot's starts: that of the route a session with this proxy takes (None:
+        the one without a proxy), or one of all bots. While there is one, `Host.start` refuses `held_by_incident`, and
+        watchdogs and budgets of the bots it holds stand still. A bot that is let through as a try is not held."""
         ...
 
     def listen(self, listener: Callable[[], None]) -> None:

@@ -87,8 +87,8 @@ class Beginnings:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
 
     def _refuse_if_held(self, spec: SessionSpec) -> None:
-        if self._outages.holding(spec.proxy) is not None:
-            self._outages.started(spec.bot, spec.proxy)
+        if self._outages.holding(spec.proxy, spec.bot) is not None:
+            self._outages.held_back(spec.bot, spec.proxy)
             raise StartRefused("held_by_incident")
 
     async def _sit(self, spec: SessionSpec, wish: Placement) -> Seat:
@@ -165,4 +165,4 @@ class Beginnings:
 
     def _excused(self, seat: Seat) -> bool:
         """While nobody on its route reaches WhatsApp, watchdogs stand still: the session is up and keeps trying."""
-        return seat.started.done() and self._outages.holding(seat.spec.proxy) is not None
+        return seat.started.done() and self._outages.unreachable(seat.spec.proxy) is not None

@@ -102,7 +102,10 @@ class Supervisor:
         self._seats: dict[str, Seat] = {}
         self._starting: dict[str, asyncio.Task[StartRefused | None]] = {}
         self._starts = Starts(Pace(options.start_rate), clock)
-        self.incidents = Outages(clock, self._awake, tasks, probe_route, self._starts.after_incident, options.proxy)
+        self.incidents = Outages(
+            clock, self._awake, tasks, probe_route, self._starts.after_incident, options.proxy,
+            lambda: self._workers.library,
+        )  # fmt: skip
         self._spools = Spools(self._launch, self._awake, tasks, self._deliver)
         self._workers = Workers(self._launch, options.bots_per_worker, self._awake, tasks, self._spools)
         self._endings = Endings(

@@ -68,6 +68,7 @@ PURE = {
     "orchestrator.gateway.rate", "orchestrator.gateway.command", "orchestrator.api.bodies", "orchestrator.auth.names",
     "orchestrator.bots.fold", "orchestrator.bots.outbox_fold", "orchestrator.bots.record", "orchestrator.bots.history",
     "orchestrator.operations.figures", "orchestrator.operations.log", "orchestrator.supervisor.incident_texts",
+    "orchestrator.supervisor.outdated",
     "orchestrator.bots.people", "orchestrator.bots.outbox_told", "orchestrator.api.schema_stored",
     "orchestrator.bus.messages", "orchestrator.bus.conversation",
 }  # fmt: skip

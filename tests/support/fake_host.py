@@ -46,13 +46,15 @@ class FakeIncidents:
     """Implements `ports.Incidents`; a test opens and closes."""
 
     incident: Incident | None = None
+    let_through: str | None = None
+    """The bot that is not held."""
     listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def open(self) -> list[Incident]:
         return [self.incident] if self.incident else []
 
-    def holding(self, proxy: str | None) -> Incident | None:
-        return self.incident
+    def holding(self, proxy: str | None, bot: str | None = None) -> Incident | None:
+        return None if bot is not None and bot == self.let_through else self.incident
 
     def listen(self, listener: Callable[[], None]) -> None:
         self.listeners.append(listener)
@@ -106,7 +108,7 @@ class FakeHost:
             raise StartRefused("superseded") from None
         finally:
             self._starting.pop(spec.bot, None)
-        if self.incidents.incident is not None:
+        if self.incidents.holding(spec.proxy, spec.bot) is not None:
             raise StartRefused("held_by_incident")
         if self.refuse:
             raise self.refuse.pop(0)
