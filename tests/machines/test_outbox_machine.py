@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from orchestrator.bots import outbox_fold
 from orchestrator.bots.outbox_book import Book
 from orchestrator.bots.outbox_fold import StoredJob
 from orchestrator.model import to_json
-from sessions.model import NotSent, OutgoingText, SendOutcome, SendRejected, SendUnknown, Sent
+from sessions.model import NotSent, OutgoingText, ReceiptKind, SendOutcome, SendRejected, SendUnknown, Sent
 
 CHATS = ["1@s.whatsapp.net", "2@lid", "3@g.us"]
 RANK = {"queued": 0, "sent": 1, "delivered": 2, "read": 3, "failed": 9, "unknown": 9}
@@ -38,6 +40,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def store(self, changed: list[StoredJob]) -> None:
         for stored in changed:
             before = self.book.jobs.get(stored.job.id)
+            assert stored != before, "nothing changed, and it was told"
             if before is not None and before.job.state != stored.job.state:
                 proved = before.job.state == "unknown"
                 assert RANK[stored.job.state] > RANK[before.job.state] or proved, "a state went back"
@@ -85,6 +88,15 @@ class OutboxMachine(RuleBasedStateMachine):
         after = outbox_fold.outcome(self.book.jobs[stored.job.id], result, self.now_ms)
         self.store([after])
         self.store(list(self.book.early_receipt(after)))
+
+    @precondition(lambda self: self.inside is None)
+    @rule(chat=st.sampled_from(CHATS))
+    def one_goes_out(self, chat: str) -> None:
+        """What happens most of the time; by single rules alone few sends would ever get so far."""
+        self.submit(chat)
+        self.pump()
+        if self.inside is not None:
+            self.answers("sent")
 
     @precondition(lambda self: self.inside is not None)
     @rule(kind=st.sampled_from(["delivered", "read"]))
@@ -152,3 +164,79 @@ class OutboxMachine(RuleBasedStateMachine):
 
 OutboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestOutboxMachine = OutboxMachine.TestCase
+
+
+# --- planted: each of these mistakes breaks a promise that the machine sees ---
+
+
+def _noted_nowhere(stored: StoredJob, incarnation: str) -> StoredJob:
+    """The call is made before it is written down that it is."""
+    return msgspec.structs.replace(stored, tries=stored.tries + 1)
+
+
+def _tried_again(stored: StoredJob) -> StoredJob:
+    """A send whose outcome nobody knows is made once more."""
+    return msgspec.structs.replace(stored, handed=None)
+
+
+_outcome = outbox_fold.outcome
+
+
+def _unknown_tried_again(stored: StoredJob, result: SendOutcome, now_ms: int) -> StoredJob:
+    """The session's own "unknown" is taken for "not sent"."""
+    return _outcome(stored, NotSent("gone") if isinstance(result, SendUnknown) else result, now_ms)
+
+
+def _newest_first(book: Book, now_ms: int) -> StoredJob | None:
+    """The newest send of a chat overtakes the others."""
+    if book.in_flight():
+        return None
+    waiting = [one for one in book.jobs.values() if one.job.state == "queued" and one.not_before_ms <= now_ms]
+    return max(waiting, key=lambda one: one.order, default=None)
+
+
+def _every_receipt(stored: StoredJob, kind: ReceiptKind) -> tuple[StoredJob, ...]:
+    """What a second receipt says is told again."""
+    if stored.job.message_id is None or kind not in {"delivered", "read"}:
+        return ()
+    state: Any = kind
+    return (msgspec.structs.replace(stored, job=msgspec.structs.replace(stored.job, state=state)),)
+
+
+def _body_kept(stored: StoredJob, state: Any, *, message_id: str | None = None, error: Any = None) -> StoredJob:
+    """What was sent stays in the database for ever."""
+    job = msgspec.structs.replace(stored.job, state=state, message_id=message_id, error=error)
+    return msgspec.structs.replace(stored, job=job, handed=None)
+
+
+def _never_settled(book: Book, running: str | None) -> list[StoredJob]:
+    """A send whose session died stays in flight, and with it the whole outbox."""
+    return []
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "bug"),
+    [
+        (outbox_fold, "hand", _noted_nowhere),
+        (outbox_fold, "settle", _tried_again),
+        (outbox_fold, "outcome", _unknown_tried_again),
+        (Book, "next", _newest_first),
+        (outbox_fold, "receipt", _every_receipt),
+        (outbox_fold, "_end", _body_kept),
+        (Book, "settled", _never_settled),
+    ],
+)
+def test_the_machine_finds_planted_bugs(monkeypatch: pytest.MonkeyPatch, target: object, name: str, bug: Any) -> None:
+    """The machine is sharp enough: each of these bugs, planted, is found."""
+    monkeypatch.setattr(target, name, bug)
+    quick = settings(
+        max_examples=600,
+        stateful_step_count=40,
+        deadline=None,
+        phases=(Phase.generate,),
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(OutboxMachine, settings=quick)
