@@ -86,5 +86,12 @@ def set_up(form: str = "auto", level: str = "info") -> None:
 
 
 def _mask_record(record: logging.LogRecord) -> bool:
+    """Mask a library's line and its traceback. A request that is no HTTP is dropped: its sender is told, and the library
+    would show the very bytes, which may be a header with a token."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        if any(kind.__name__ == "HttpProcessingError" for kind in type(error).__mro__):
+            return False
+        record.exc_text = mask(logging.Formatter().formatException((type(error), error, error.__traceback__)))
     record.msg, record.args = mask(record.getMessage()), None
     return True

@@ -112,7 +112,7 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], config: 
         if name in names:
             raw[name] = (f"{key} in {config}", value)
         else:
-            lines.append(f"{key} in {config}: there is no such setting")
+            lines.append(f"{_shown(key)} in {config}: there is no such setting")
     for key, text in environment.items():
         if not key.startswith(PREFIX):
             continue
@@ -120,7 +120,7 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], config: 
         if name in names:
             raw[name] = (key, text)
         elif name not in _OTHER_NAMES:
-            lines.append(f"{key}: there is no such setting")
+            lines.append(f"{_shown(key)}: there is no such setting")
     for name, given in options.items():
         if given is not None:
             raw[name] = (f"--{name.replace('_', '-')}", given)
@@ -136,6 +136,11 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], config: 
     if lines:
         raise WrongSettings(lines)
     return settings
+
+
+def _shown(name: str) -> str:
+    """A name nobody knows: a file may hold anything for one, also a secret in the wrong place."""
+    return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "a name that can be none"
 
 
 _OTHER_NAMES = {"url", "token", "config"}
@@ -162,7 +167,10 @@ def _convert(hint: Any, given: object) -> object:
     if hint is int:
         return _number(given)
     if hint in {Path, Path | None}:
-        return Path(_text(given)).expanduser()
+        try:
+            return Path(_text(given)).expanduser()
+        except RuntimeError:  # ~name of nobody here
+            raise ValueError("there is no such home directory") from None
     if get_origin(hint) is tuple:
         parts = given if isinstance(given, list | tuple) else re.split(r"[,\s]+", _text(given))
         return tuple(str(part) for part in parts if part)

@@ -8,7 +8,7 @@ Read `worker.py` for the worker's end, `orchestrator/supervisor/workers.py` for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -179,6 +179,8 @@ class FrameTooLarge(Exception):
     """The peer announced a frame above `MAX_FRAME_BYTES`: drop the connection."""
 
 
+_Frame = TypeVar("_Frame")
+
 _encoder = msgspec.msgpack.Encoder()
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
@@ -192,12 +194,19 @@ def encode(frame: ToWorker | FromWorker) -> bytes:
 
 def decode_to_worker(body: bytes) -> ToWorker:
     """Read one body the supervisor sent. Raises msgspec.DecodeError on anything else: drop the connection."""
-    return _to_worker.decode(body)
+    return _decoded(_to_worker, body)
 
 
 def decode_from_worker(body: bytes) -> FromWorker:
     """Read one body a worker sent. Raises msgspec.DecodeError on anything else: drop the connection."""
-    return _from_worker.decode(body)
+    return _decoded(_from_worker, body)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[_Frame], body: bytes) -> _Frame:
+    try:
+        return decoder.decode(body)
+    except UnicodeDecodeError:  # msgspec lets this one through
+        raise msgspec.DecodeError("text that is no UTF-8") from None
 
 
 class Splitter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -12,6 +13,7 @@ import pytest
 import structlog
 
 from orchestrator.log import mask, set_up
+from tests.support.api import serving
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsb2NhbCJ9.c2lnbmF0dXJl"
 
@@ -57,3 +59,27 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("library").warning("also this")
         with contextlib.suppress(OSError):
             full.close()
+
+
+def test_tracebacks_of_libraries_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a library logs with a traceback says where it broke, and nothing of what it held."""
+    set_up("json", "info")
+    try:
+        raise ValueError(f"bad {TOKEN} of +4915112345678")
+    except ValueError:
+        logging.getLogger("library").exception("broke")
+    said = capsys.readouterr().err
+    assert "ValueError: bad [token] of …78" in said and TOKEN not in said
+
+
+async def test_requests_that_are_no_http_leave_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A broken header is answered 400 and never shown: it may be the one with the token."""
+    secret = "canarySecretZebra"
+    set_up("json", "info")
+    async with serving(tmp_path) as api:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(api.host.rpartition(":")[2]))
+        writer.write(f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nX-Api-Key: {secret}\x00\r\n\r\n".encode())
+        assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+    said = capsys.readouterr()
+    assert secret not in said.err + said.out

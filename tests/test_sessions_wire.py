@@ -6,7 +6,7 @@ import typing
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sessions import model, wire
@@ -90,6 +90,8 @@ def test_too_large_a_frame() -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"\x82\xa4type\xa4ping\xa6number\xa1\xff")
+@example(b"\x82\xa4\xff\xff\xff\xff\xa4ping\xa6number\x01")
 def test_foreign_bytes_are_a_decode_error(body: bytes) -> None:
     """Anything that is no frame is a DecodeError, which drops the connection, and nothing else."""
     for decode in (wire.decode_to_worker, wire.decode_from_worker):

@@ -146,6 +146,21 @@ def test_file_problems(tmp_path: Path) -> None:
         load({}, {}, broken)
 
 
+@pytest.mark.parametrize("name", ["\\nX: y", "http://user:secret@host", "x" * 65, ""])
+def test_names_that_can_be_none(tmp_path: Path, name: str) -> None:
+    """What stands where a name should is one line and not repeated."""
+    file = tmp_path / "odd.toml"
+    file.write_text(f'"{name}" = 1')
+    with pytest.raises(WrongSettings) as wrong:
+        load({}, {}, file)
+    assert wrong.value.lines == [f"a name that can be none in {file}: there is no such setting"]
+
+
+def test_a_home_that_is_nobodys() -> None:
+    """`~name` of nobody is one line too."""
+    assert _lines({"data_dir": "~nobody-of-that-name/x"}) == ["--data-dir: there is no such home directory"]
+
+
 @pytest.mark.parametrize("text", ["http://h:1", "socks5://u:p@h:1080"])
 def test_proxies(text: str) -> None:
     """http and socks5 with host and port."""

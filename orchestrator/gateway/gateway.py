@@ -19,6 +19,7 @@ import socketio
 import socketio.packet
 import structlog
 from aiohttp import web
+from multidict import CIMultiDict
 
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
@@ -41,6 +42,9 @@ _REFUSALS = 5
 """A connection that was refused so often is closed at once: checking a token costs time, guessing one must not pay."""
 _WIRE = web.RequestKey("wire", EngineWire)
 """Where a request that opens a connection keeps its wire."""
+
+
+_UNKNOWN = "no such session"
 
 
 _log = structlog.get_logger("gateway")
@@ -231,7 +235,8 @@ class Gateway:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         wire = self._wires.get(request.query.get("sid", ""))
         if wire is None:
-            return await self._asked(request)
+            # The library would repeat the id, which may be anything.
+            return web.Response(status=400, text=_UNKNOWN) if "sid" in request.query else await self._asked(request)
         transport = _upgrade_transport(request)
         wire.touched(transport)
         if request.method == "POST":
@@ -264,17 +269,26 @@ class Gateway:
     ) -> web.StreamResponse:
         """Let the library answer a request; `body` has been read already."""
         # Compression of small secrets costs memory (124 KiB a client, measured) and can leak them: never negotiated.
-        headers = request.headers.copy()
-        headers.popall("Sec-WebSocket-Extensions", None)
+        # Bytes of a header that are no text (old pages' cookies have such) cannot be cloned: they become marks.
+        headers = CIMultiDict(
+            (name, value.encode(errors="replace").decode())
+            for name, value in request.headers.items()
+            if name.lower() != "sec-websocket-extensions"
+        )
         inner = request.clone(headers=headers)
         inner._payload = ReadBody(body)  # type: ignore[assignment]  # what `content` gives; pinned by a test
         try:
-            response: web.StreamResponse = await self._server.handle_request(inner)
-        except (ValueError, RecursionError):  # an Engine.IO packet that cannot be read; its text may be a secret
+            response: object = await self._server.handle_request(inner)
+        except (ValueError, RecursionError, ConnectionError):
+            # A packet that cannot be read (its text may be a secret), or a client that left in the middle.
             wire = inner.get(_WIRE, wire)
             if wire is not None:
                 await wire.abort()
             return web.Response(status=400, text="unreadable packet")
+        except KeyError:  # the session ended while this request was on its way
+            return web.Response(status=400, text=_UNKNOWN)
+        if not isinstance(response, web.StreamResponse):  # an upgrade that failed is answered with nothing
+            return web.Response(status=400, text="upgrade failed")
         if not response.prepared:
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Content-Type-Options"] = "nosniff"

@@ -8,10 +8,11 @@ of its bots connects again. It must never know the records' format or meaning: t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -107,7 +108,7 @@ class Spools:
 
     def bytes(self) -> int:
         """What the spools of dead workers hold on disk."""
-        return sum(_size(feed.spool) for feed in self._dead.values())
+        return sum(size_bytes(feed.spool) for feed in self._dead.values())
 
     def stop(self) -> None:
         """Drain no more: what is left is for the next start."""
@@ -179,7 +180,7 @@ class Spools:
     async def _set_aside(self, feed: Feed) -> None:
         aside = feed.spool.with_name(feed.spool.name + SET_ASIDE)
         await asyncio.to_thread(feed.spool.rename, aside)
-        _log.error("Spool set aside", worker=feed.worker, bytes=_size(aside))
+        _log.error("Spool set aside", worker=feed.worker, bytes=size_bytes(aside))
 
     async def _delete(self, feed: Feed) -> None:
         await feed.settled
@@ -201,8 +202,20 @@ def has_room(spools: Path) -> bool:
 
 def holds_nothing(spool: Path) -> bool:
     """Whether no record is in a spool's directory (or there is no directory): a look at sizes, without a process."""
-    return not spool.is_dir() or all(path.stat().st_size <= EMPTY_SEGMENT_BYTES for path in spool.iterdir())
+    return all(size <= EMPTY_SEGMENT_BYTES for size in _sizes(spool))
 
 
-def _size(spool: Path) -> int:
-    return sum(path.stat().st_size for path in spool.iterdir()) if spool.is_dir() else 0
+def size_bytes(spool: Path) -> int:
+    """What a spool's directory holds; 0 when there is none."""
+    return sum(_sizes(spool))
+
+
+def _sizes(spool: Path) -> Iterator[int]:
+    """The size of each segment. The drain frees segments, and then the directory, while somebody looks."""
+    try:
+        paths = list(spool.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            yield path.stat().st_size

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -25,6 +25,9 @@ Json = dict[str, Any]
 
 class Server:
     """One data directory and the server process that runs on it; the port stays the same over restarts."""
+
+    module = "orchestrator"
+    """What is run: `python -m MODULE serve …`."""
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str], options: tuple[str, ...]) -> None:
         self.data_dir = data_dir
@@ -39,7 +42,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def running(
         cls, data_dir: Path, environment: Mapping[str, str] | None = None, *options: str
-    ) -> AsyncIterator[Server]:
+    ) -> AsyncIterator[Self]:
         """Start a server; end whatever of it still runs at the end."""
         server = cls(data_dir, environment or os.environ, options)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=90)) as session:
@@ -73,7 +76,7 @@ class Server:
         """Start the process and wait until it is ready."""
         url_file = self.data_dir / "run" / "url"
         url_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "orchestrator", "serve", "--data-dir", str(self.data_dir)]
+        command = [sys.executable, "-m", self.module, "serve", "--data-dir", str(self.data_dir)]
         command += ["--port", str(self._port), "--log-format", "json", "--log-level", "debug", *self._options]
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
