@@ -69,8 +69,9 @@ export class Client implements UnifiedClient {
       log: options.logLimit ?? DEFAULT_LIMITS.log,
       messagesPerChat: options.chatLimit ?? DEFAULT_LIMITS.messagesPerChat,
     };
-    this.#store = new Store(limits, environment.report);
-    this.#feed = new Feed(this.#store, environment.report);
+    const report = (error: unknown) => environment.report(error);
+    this.#store = new Store(limits, report);
+    this.#feed = new Feed(this.#store, report);
     this.#clientId = environment.newId();
     const name = `unified-socket ${originOf(options.url)} ${options.userId}`;
     this.#mark = environment.mark(name);

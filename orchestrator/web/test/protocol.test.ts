@@ -58,6 +58,9 @@ const ground: Ground = {
   async refusals() {
     return server.refusals.length;
   },
+  async successions() {
+    return server.closings.filter((code) => code === "superseded").length;
+  },
 };
 
 protocolCases("fake server", () => ground);

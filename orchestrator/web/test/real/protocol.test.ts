@@ -17,6 +17,10 @@ async function ask<Answer>(name: string, body: object = {}): Promise<Answer> {
   return (await answer.json()) as Answer;
 }
 
+async function metric(name: string): Promise<number> {
+  return (await ask<{ value: number }>("metric", { name })).value;
+}
+
 /** Between the client and the server: can break every connection, and let none through for a while. */
 class Cable {
   readonly #open = new Set<Socket>();
@@ -93,9 +97,8 @@ const ground: Ground = {
     new Promise((passed) => {
       setTimeout(passed, ms);
     }),
-  async refusals() {
-    return (await ask<{ value: number }>("metric", { name: "orchestrator_sockets_refused_total" })).value;
-  },
+  refusals: () => metric("orchestrator_sockets_refused_total"),
+  successions: () => metric("orchestrator_sockets_superseded_total"),
 };
 
 protocolCases("real server", () => ground);

@@ -73,6 +73,10 @@ export class FakeBrowser {
   readonly tabs = new Set<FakeTab>();
   readonly #locks = new Map<string, FakeLock>();
   readonly marks = new Map<string, number>();
+  /** Everything tabs said to each other, as text. */
+  readonly words: string[] = [];
+  /** Frames passed between tabs that get lost. */
+  loseWords = 0;
   readonly abilities: Required<Abilities>;
   readonly connect: Connect;
 
@@ -91,6 +95,14 @@ export class FakeBrowser {
     const known = this.#locks.get(name) ?? new FakeLock();
     this.#locks.set(name, known);
     return known;
+  }
+
+  loses(message: unknown): boolean {
+    const text = JSON.stringify(message);
+    this.words.push(text);
+    if (!text.includes('"kind":"frame"') || this.loseWords === 0) return false;
+    this.loseWords -= 1;
+    return true;
   }
 
   get locks(): Iterable<FakeLock> {
@@ -181,6 +193,7 @@ export class FakeTab implements Environment {
       post: (message) => {
         const copy = structuredClone(message);
         this.run(() => {
+          if (this.browser.loses(copy)) return;
           for (const tab of this.browser.tabs) if (tab !== this) tab.#hear(name, copy);
         });
       },

@@ -36,7 +36,10 @@ interface Socket {
   sent: number;
   acknowledged: number;
   ended: boolean;
-  queue: Promise<void>;
+  /** The transport is dead and nobody has noticed: nothing arrives in either direction. */
+  dead: boolean;
+  /** Up to here it was missed. */
+  replayed: number;
   timers: ReturnType<typeof setTimeout>[];
 }
 
@@ -66,7 +69,14 @@ export class FakeServer {
   refuseWith: { code: string; retryable: boolean; retryAfterMs?: number } | null = null;
   /** Nothing arrives or leaves. */
   unreachable = false;
+  /** Durable frames that get lost on their way. */
+  loseNext = 0;
+  /** The position whose frame always gets lost. */
+  loseAlways = 0;
+  /** The server's clock before the clients'. */
+  ahead = 0;
   connects = 0;
+  resyncs = 0;
   #ids = 0;
 
   user(name: string): User {
@@ -92,7 +102,7 @@ export class FakeServer {
       id: `evt_${this.#ids}`,
       type,
       botId,
-      at: Date.now(),
+      at: Date.now() + this.ahead,
       data,
       ...extra,
       epoch: known.epoch,
@@ -115,7 +125,7 @@ export class FakeServer {
       id: `evt_${this.#ids}`,
       type,
       botId,
-      at: Date.now(),
+      at: Date.now() + this.ahead,
       data,
       statusVersion,
     };
@@ -144,6 +154,20 @@ export class FakeServer {
     later(() => socket.events.closed(false));
   }
 
+  /** The transport of the user's socket dies, and nobody notices. */
+  die(user: string): void {
+    const socket = this.user(user).present;
+    if (socket !== null) socket.dead = true;
+  }
+
+  /** Ends the user's session (`final`) or its transport without a word. */
+  end(user: string, final: boolean): void {
+    const socket = this.user(user).present;
+    if (socket === null) return;
+    this.#gone(socket);
+    later(() => socket.events.closed(final));
+  }
+
   // --- connections ------------------------------------------------------------------------------------------------
 
   /** A wire for a client; `stuck` tells whether its tab is frozen. */
@@ -164,7 +188,7 @@ export class FakeServer {
     return {
       emit: (event, argument, answered) => {
         const at = socket;
-        later(() => at !== null && !at.ended && !stuck() && this.#onEvent(at, event, argument, answered));
+        later(() => at !== null && !at.ended && !stuck() && !at.dead && this.#onEvent(at, event, argument, answered));
       },
       close: () => {
         closed = true;
@@ -219,7 +243,7 @@ export class FakeServer {
     const began = Date.now();
     while (!socket.ended && Date.now() - began < PROBE_MS) {
       await pause(20);
-      if (!socket.ended && !socket.stuck()) return true;
+      if (!socket.ended && !socket.dead && !socket.stuck()) return true;
     }
     return false;
   }
@@ -236,13 +260,17 @@ export class FakeServer {
       sent: -1,
       acknowledged: 0,
       ended: false,
-      queue: Promise.resolve(),
+      dead: false,
+      replayed: 0,
       timers: [],
     };
     user.present = socket;
     this.#watchToken(socket, token);
     this.#begin(user, socket, auth.resume, true);
-    const ping = setInterval(() => (socket.ended ? clearInterval(ping) : !stuck() && events.heard()), 25_000);
+    const ping = setInterval(
+      () => (socket.ended ? clearInterval(ping) : !stuck() && !socket.dead && events.heard()),
+      25_000,
+    );
     socket.timers.push(ping);
     return socket;
   }
@@ -271,7 +299,7 @@ export class FakeServer {
         ...(honoured === null ? { reason, ...missed } : {}),
         connectionId: socket.connectionId,
         window: WINDOW,
-        serverTime: Date.now(),
+        serverTime: Date.now() + this.ahead,
         serverVersion: "fake",
         contract: 1,
       });
@@ -286,19 +314,20 @@ export class FakeServer {
     }
     socket.sent = from;
     socket.acknowledged = from;
-    this.#pump(user, user.head);
+    socket.replayed = user.head;
+    this.#pump(user);
     for (const frame of user.announced.values()) this.#send(socket, frame);
   }
 
-  /** Sends what the window lets through; up to `replayed` it was missed. */
-  #pump(user: User, replayed = 0): void {
+  /** Sends what the window lets through. */
+  #pump(user: User): void {
     const socket = user.present;
     if (socket === null || socket.sent < 0) return;
     while (socket.sent < user.head && (!socket.auth.acks || socket.sent - socket.acknowledged < WINDOW)) {
       const frame = user.log[socket.sent];
       if (frame === undefined) return;
       socket.sent += 1;
-      this.#send(socket, socket.sent <= replayed ? { ...frame, replayed: true } : frame);
+      this.#send(socket, socket.sent <= socket.replayed ? { ...frame, replayed: true } : frame);
     }
   }
 
@@ -321,8 +350,10 @@ export class FakeServer {
     if (event === "ack" && asked.epoch === user.epoch && asked.seq <= socket.sent) {
       socket.acknowledged = Math.max(socket.acknowledged, asked.seq);
       this.#pump(user);
-    } else if (event === "resync") this.#begin(user, socket, asked, false);
-    else if (event === "refresh_token") {
+    } else if (event === "resync") {
+      this.resyncs += 1;
+      this.#begin(user, socket, asked, false);
+    } else if (event === "refresh_token") {
       const token = this.tokens.get(asked.token);
       if (token === undefined || token.expiresAt <= Date.now()) this.#close(socket, "token_expired", false);
       else this.#watchToken(socket, token);
@@ -365,15 +396,22 @@ export class FakeServer {
       id: `evt_${this.#ids}`,
       type,
       botId: null,
-      at: Date.now(),
+      at: Date.now() + this.ahead,
       data,
     });
   }
 
   #send(socket: Socket, frame: Frame): void {
-    if (socket.ended) return;
+    if (socket.ended || socket.dead || this.#loses(frame)) return;
     const { event, ...rest } = structuredClone(frame);
     later(() => socket.events.event(event, rest));
+  }
+
+  #loses(frame: Frame): boolean {
+    if (frame.seq === undefined) return false;
+    if (frame.seq === this.loseAlways) return true;
+    this.loseNext -= 1;
+    return this.loseNext >= 0;
   }
 }
 

@@ -17,8 +17,10 @@ export interface Ground {
   cut(user: string, downMs?: number): Promise<void>;
   /** Lets time pass. */
   pass(ms: number): Promise<void>;
-  /** Codes of refused connections so far, of all users. */
+  /** Refused connections so far, of all users. */
   refusals(): Promise<number>;
+  /** Sockets so far that were continued by a successor that proved itself. */
+  successions(): Promise<number>;
 }
 
 /** One tab with a client and what it has been given. */
@@ -71,7 +73,7 @@ export class Play {
     return new FakeBrowser(this.ground.connect, abilities);
   }
 
-  seat(browser: FakeBrowser, user: string, token = () => this.ground.token(user)): Seat {
+  seat(browser: FakeBrowser, user: string, token: () => Promise<string | null> = () => this.ground.token(user)): Seat {
     const seat = new Seat(browser, this.ground.url, user, token);
     this.seats.push(seat);
     return seat;

@@ -173,6 +173,7 @@ export function protocolCases(name: string, ground: () => Ground): void {
       async (end) => {
         const { user } = await ground().newUser();
         const before = await ground().refusals();
+        const continued = await ground().successions();
         const browser = play.browser(abilities);
         const first = play.seat(browser, user);
         await play.live(first);
@@ -190,6 +191,7 @@ export function protocolCases(name: string, ground: () => Ground): void {
         gotAll(second, events);
         expect(second.durable).toHaveLength(10);
         if (end === "stuck") {
+          expect(await ground().successions(), "it proved itself").toBe(continued + 1);
           first.tab.comeLoose();
           events = await ground().publish(user, 3);
           await play.until(() => first.state.connection.holder === "other", 8_000, "the thawed tab to follow");
@@ -222,8 +224,15 @@ export function protocolCases(name: string, ground: () => Ground): void {
     const other = play.seat(play.browser(), user);
     await play.until(() => other.connection === "already_connected", 8_000, "connected elsewhere");
     expect(other.state.connection.elsewhereSince).not.toBeNull();
+    const besides = play.seat(other.tab.browser, user);
+    await play.until(() => besides.connection === "already_connected", 5_000, "the same in its other tab");
+    other.client.close();
+    await play.until(() => besides.state.connection.holder === "me", 5_000, "the other tab to hold");
     await ground().pass(2_000);
-    expect(first.connection).toBe("live");
+    expect([first.connection, besides.connection]).toEqual(["live", "already_connected"]);
+    expect(besides.reasons, "it does not even try").toEqual([]);
+    other.client.open();
+    await play.until(() => other.state.connection.holder === "other", 5_000, "the first to follow");
     other.client.connectHere();
     await play.live(other);
     for (const seat of [first, beside]) await play.until(() => seat.connection === "taken_over", 5_000, "moved");
