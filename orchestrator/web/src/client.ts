@@ -5,14 +5,16 @@
  * in either case. Read `tabs.ts` for the election, `holder.ts` for the socket, `feed.ts` for what is applied;
  * `registry.ts` shares a page's client between its components.
  */
+import { isLoopback, originOf } from "./address.js";
 import { BROWSER } from "./browser.js";
 import { Commands, type SentCommand } from "./commands.js";
-import type { Environment, Mark, PageEvent } from "./environment.js";
+import type { Environment, PageEvent } from "./environment.js";
 import { Feed } from "./feed.js";
-import type { Ready } from "./generated.js";
+import type { Position, Ready } from "./generated.js";
 import { Holder } from "./holder.js";
 import type { LinkState } from "./link.js";
 import { framesAfter } from "./log.js";
+import { Presence } from "./presence.js";
 import { type Absence, inherited, shown } from "./shown.js";
 import { DEFAULT_LIMITS, IDLE } from "./state.js";
 import { Store } from "./store.js";
@@ -32,8 +34,6 @@ import { readAnswer, type Snapshot, unanswered } from "./wire.js";
 
 /** A change of holder shorter than this shows nothing. */
 const GRACE_MS = 1_000;
-/** How fresh another tab's mark must be to be believed: hidden tabs renew theirs once a minute. */
-const MARK_MS = 90_000;
 const NO_ABSENCE: Absence = { replayed: 0, snapshot: false, missed: null };
 
 export class Client implements UnifiedClient {
@@ -44,7 +44,7 @@ export class Client implements UnifiedClient {
   readonly #feed: Feed;
   readonly #tabs: Tabs;
   readonly #commands = new Commands();
-  readonly #mark: Mark;
+  readonly #presence: Presence;
   readonly #clientId: string;
   #getToken: TokenSource;
   #holder: Holder | null = null;
@@ -54,8 +54,8 @@ export class Client implements UnifiedClient {
   #graceUntil = 0;
   #grace: ReturnType<typeof setTimeout> | null = null;
   #unwatch: (() => void) | null = null;
-  #marked = false;
-  #marking: ReturnType<typeof setInterval> | null = null;
+  /** What another tab has, where this one, which holds, never had what came after it. */
+  #behind: Position | null = null;
   /** Whether what waits has been sent over the present connection. */
   #flushed = false;
 
@@ -64,20 +64,17 @@ export class Client implements UnifiedClient {
     this.userId = options.userId;
     this.#getToken = options.getToken;
     this.#environment = environment;
-    const limits = {
-      ...DEFAULT_LIMITS,
-      log: options.logLimit ?? DEFAULT_LIMITS.log,
-      messagesPerChat: options.chatLimit ?? DEFAULT_LIMITS.messagesPerChat,
-    };
+    const { logLimit: log = DEFAULT_LIMITS.log, chatLimit: messagesPerChat = DEFAULT_LIMITS.messagesPerChat } = options;
     const report = (error: unknown) => environment.report(error);
-    this.#store = new Store(limits, report);
+    this.#store = new Store({ ...DEFAULT_LIMITS, log, messagesPerChat }, report);
     this.#feed = new Feed(this.#store, report);
     this.#clientId = environment.newId();
     const name = `unified-socket ${originOf(options.url)} ${options.userId}`;
-    this.#mark = environment.mark(name);
+    this.#presence = new Presence(environment.mark(name));
     this.#tabs = new Tabs(name, environment, {
       hold: (heir) => this.#hold(heir),
       follow: () => this.#follow(),
+      prevail: () => this.#holder?.step({ kind: "prevail" }),
       found: () => this.#found(),
       heard: (from, body, authority) => this.#heard(from, body, authority),
     });
@@ -148,8 +145,9 @@ export class Client implements UnifiedClient {
         feed: this.#feed,
         token: () => this.#getToken,
         changed: (link, ready) => this.#linkChanged(link, ready),
-        applied: (frame) => this.#applied(frame),
+        came: (frame, again) => this.#came(frame, again),
         snapshot: (snapshot) => this.#onSnapshot(snapshot),
+        replaying: () => this.#onReplaying(),
         yielded: () => this.#tabs.yield(),
       },
       this.#connectionId,
@@ -158,7 +156,6 @@ export class Client implements UnifiedClient {
     this.#flushed = false;
     if (heir) this.#graceUntil = Date.now() + GRACE_MS;
     this.#feed.replaying();
-    if (this.#tabs.alone) this.#marking ??= setInterval(() => this.#leaveMark(), MARK_MS / 3);
     holder.start(heir, heir ? inherited(this.#store.state.connection) : null, this.#online);
   }
 
@@ -167,16 +164,7 @@ export class Client implements UnifiedClient {
     this.#holder = null;
     this.#connectionId = holder?.connectionId ?? this.#connectionId;
     holder?.stop();
-    if (this.#marking !== null) clearInterval(this.#marking);
-    this.#marking = null;
-    this.#leaveMark();
-  }
-
-  /** Where tabs cannot talk, one that has the connection says so where the others can read it. */
-  #leaveMark(): void {
-    if (this.#tabs.alone && this.#holder?.open) this.#mark.set(Date.now());
-    else if (this.#marked) this.#mark.set(null);
-    this.#marked = this.#holder?.open === true;
+    this.#presence.set(false);
   }
 
   #linkChanged(link: LinkState, ready: Ready | null): void {
@@ -197,12 +185,15 @@ export class Client implements UnifiedClient {
     }
     this.#show(this.#seen(shown(before, link, this.#feed.offset, this.#absence, now)));
     if (link.shown === "live") this.#absence = NO_ABSENCE;
-    if (this.#tabs.alone) this.#leaveMark();
+    if (this.#tabs.alone) this.#presence.set(link.phase === "open");
   }
 
-  /** Over a new connection everything that waits for an answer is sent again. */
+  /** Over a new connection everything that waits for an answer is sent again, and what another tab lacks is asked for. */
   #flush(open: boolean): void {
-    if (open && !this.#flushed) for (const command of this.#commands.waiting) this.#send(command);
+    if (open && !this.#flushed) {
+      for (const command of this.#commands.waiting) this.#send(command);
+      if (this.#behind !== null) this.#holder?.replayAfter(this.#behind);
+    }
     this.#flushed = open;
   }
 
@@ -215,12 +206,11 @@ export class Client implements UnifiedClient {
   /** Where tabs cannot talk, a refusal may come from a tab of this very browser. */
   #seen(connection: Connection): Connection {
     if (!this.#tabs.alone || connection.state !== "already_connected") return connection;
-    const marked = this.#mark.get();
-    return marked !== null && Date.now() - marked < MARK_MS ? { ...connection, state: "other_tab" } : connection;
+    return this.#presence.seen ? { ...connection, state: "other_tab" } : connection;
   }
 
-  #applied(frame: Frame): void {
-    if (frame.replayed) this.#absence = { ...this.#absence, replayed: this.#absence.replayed + 1 };
+  #came(frame: Frame, again: boolean): void {
+    if (frame.replayed && !again) this.#absence = { ...this.#absence, replayed: this.#absence.replayed + 1 };
     this.#tell({ kind: "frame", frame });
   }
 
@@ -228,14 +218,20 @@ export class Client implements UnifiedClient {
     const missed = snapshot.missed ?? this.#absence.missed;
     this.#absence = { ...this.#absence, snapshot: true, missed };
     this.#feed.snapshot(snapshot);
+    this.#behind = null;
     this.#tell({ kind: "snapshot", snapshot });
+  }
+
+  #onReplaying(): void {
+    this.#behind = null;
+    this.#tell({ kind: "replaying" });
   }
 
   // --- following ------------------------------------------------------------------------------------------------
 
   /** There is a holder, or a new one: what it does not know yet it is told. */
   #found(): void {
-    this.#say({ kind: "want", position: this.#feed.position });
+    this.#want();
     for (const command of this.#commands.waiting) this.#say({ kind: "command", command });
   }
 
@@ -258,7 +254,11 @@ export class Client implements UnifiedClient {
         for (const frame of word.frames) this.#take(frame);
         return;
       case "snapshot":
-        this.#feed.snapshot(word.snapshot);
+        if (this.#feed.lacks(word.snapshot)) this.#want();
+        else this.#feed.snapshot(word.snapshot);
+        return;
+      case "replaying":
+        this.#feed.replaying();
         return;
       case "state":
         this.#feed.adopt(word.state);
@@ -276,23 +276,21 @@ export class Client implements UnifiedClient {
   #take(frame: Frame): void {
     const verdict = this.#feed.take(frame);
     if (verdict === "gap" || (verdict === "drop" && this.#feed.position === null)) {
-      this.#say({ kind: "want", position: this.#feed.position });
+      this.#want();
     }
+  }
+
+  #want(): void {
+    this.#say({ kind: "want", position: this.#feed.position });
   }
 
   // --- between tabs ---------------------------------------------------------------------------------------------
 
-  /** Another tab wants something of the holder. */
   #serve(from: string, word: FollowerWord): void {
     switch (word.kind) {
-      case "want": {
-        const { state } = this.#store;
-        const frames = word.position && framesAfter(state.log, word.position.epoch, word.position.seq);
-        if (frames !== null) this.#tell({ kind: "frames", frames }, from);
-        if (frames === null || this.#hasCodes(state)) this.#tell({ kind: "state", state }, from);
-        this.#tell(this.#note(), from);
+      case "want":
+        this.#catchUp(from, word.position);
         return;
-      }
       case "command":
         this.#commands.take(word.command, (answer) =>
           this.#tell({ kind: "answer", id: word.command.id, answer }, from),
@@ -302,6 +300,25 @@ export class Client implements UnifiedClient {
       case "ask":
         this.#holder?.step({ kind: word.what });
     }
+  }
+
+  /** Gives another tab what it lacks: from the log, from the server, or (it has nothing to go on from) the state. */
+  #catchUp(to: string, position: Position | null): void {
+    const { state } = this.#store;
+    const mine = this.#feed.position;
+    const frames = position && framesAfter(state.log, position, mine);
+    const foreign = position === null || (mine !== null && mine.epoch !== position.epoch);
+    if (frames !== null) this.#tell({ kind: "frames", frames }, to);
+    else if (!foreign) this.#replayFor(position);
+    if (foreign || (frames !== null && this.#hasCodes(state))) this.#tell({ kind: "state", state }, to);
+    this.#tell(this.#note(), to);
+  }
+
+  /** This tab came later than the one that asks: only the server has what that one lacks. */
+  #replayFor(position: Position): void {
+    if (this.#behind !== null && this.#behind.seq <= position.seq) return;
+    this.#behind = position;
+    if (this.#holder?.open) this.#holder.replayAfter(position);
   }
 
   #hasCodes(state: State): boolean {
@@ -377,12 +394,4 @@ export class Client implements UnifiedClient {
         return;
     }
   }
-}
-
-function originOf(url: string): string {
-  return url.replace(/^ws/, "http").replace(/\/+$/, "");
-}
-
-function isLoopback(url: string): boolean {
-  return /^\w+:\/\/(localhost|127(\.\d+){3}|\[::1\])([:/]|$)/.test(url);
 }

@@ -47,7 +47,9 @@ export type ElectionEffect =
   | { readonly kind: "lock"; readonly how: "queue" | "steal" | "release" }
   /** This tab holds from now on; `heir` when another one did before it. */
   | { readonly kind: "hold"; readonly heir: boolean }
-  | { readonly kind: "follow" };
+  | { readonly kind: "follow" }
+  /** Another tab held at the same time and steps back: it may have had the connection. */
+  | { readonly kind: "prevail" };
 
 export type ElectionStep = readonly [Election, ReadonlyArray<ElectionEffect>];
 
@@ -144,7 +146,7 @@ function goesBefore(state: Election, from: string, term: number): boolean {
 
 function heardHolder(state: Election, from: string, term: number, now: number): ElectionStep {
   if (state.role === "holder") {
-    if (!goesBefore(state, from, term)) return [state, [HOLDING]];
+    if (!goesBefore(state, from, term)) return [state, [HOLDING, { kind: "prevail" }]];
     const [next, effects] = depose({ ...state, term }, false, now);
     return [{ ...next, holder: from, pinged: null }, effects];
   }

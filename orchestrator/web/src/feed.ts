@@ -62,6 +62,12 @@ export class Feed {
     this.#watchCodes();
   }
 
+  /** Whether this tab could have what came before a snapshot that another one was given. */
+  lacks({ position, instead }: Snapshot): boolean {
+    const mine = this.#cursor.position;
+    return !instead && mine !== null && mine.epoch === position.epoch && mine.seq < position.seq;
+  }
+
   /** Takes the state of another tab, unless this one has more. */
   adopt(state: State): void {
     const mine = this.#cursor.position;

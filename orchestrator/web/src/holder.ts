@@ -23,9 +23,11 @@ export interface HolderOptions {
   token(): TokenSource;
   /** What the connection is has changed. */
   changed(link: LinkState, ready: Ready | null): void;
-  /** A frame of an event has been applied. */
-  applied(frame: Frame): void;
+  /** A frame of an event came: applied, or had before (`again`: another tab may still lack it). */
+  came(frame: Frame, again: boolean): void;
   snapshot(snapshot: Snapshot): void;
+  /** The replay begins that was asked for. */
+  replaying(): void;
   /** Another tab of this browser goes on with the connection. */
   yielded(): void;
 }
@@ -67,6 +69,11 @@ export class Holder {
 
   stop(): void {
     this.step({ kind: "stop" });
+  }
+
+  /** Lets the server say everything after a position once more, for a tab that lacks it. */
+  replayAfter(position: Position): void {
+    this.#resync(position);
   }
 
   emit(event: string, argument: unknown, answered?: (answer: unknown) => void): void {
@@ -187,8 +194,8 @@ export class Holder {
     const verdict = this.#options.feed.take(frame);
     if (verdict === "gap") this.#resync(this.#options.feed.wanted);
     if (frame.seq !== undefined && verdict !== "gap") this.#appliedOne();
-    if (verdict !== "apply") return;
-    this.#options.applied(frame);
+    if (verdict === "gap") return;
+    this.#options.came(frame, verdict === "drop");
     this.#lookCaughtUp();
   }
 
@@ -204,6 +211,7 @@ export class Holder {
       case "replaying":
         if (readReplaying(frame.data) === null) return;
         this.#options.feed.replaying();
+        this.#options.replaying();
         this.step({ kind: "caught_up" });
         return;
       case "token_expiring":

@@ -58,6 +58,8 @@ export type LinkEvent =
   | { readonly kind: "network"; readonly online: boolean }
   /** The page is seen again, or the machine woke up. */
   | { readonly kind: "awake" }
+  /** Another tab of this browser, which may have had the connection, lets go of it. */
+  | { readonly kind: "prevail" }
   | { readonly kind: "reconnect" }
   | { readonly kind: "use_here" };
 
@@ -136,6 +138,8 @@ export function step(state: LinkState, event: LinkEvent, now: number, random: nu
       return onNetwork({ ...state, online: event.online }, now);
     case "awake":
       return onAwake(state, now);
+    case "prevail":
+      return onPrevail({ ...state, heirUntil: now + HEIR_MS });
     case "reconnect":
       return state.phase === "ended" || (state.phase === "waiting" && state.shown !== "too_many_attempts")
         ? ask({ ...state, failures: 0, refreshed: false }, "connect")
@@ -251,6 +255,11 @@ function onAwake(state: LinkState, now: number): Step {
   const overdue = state.retryAt !== null && now >= state.retryAt;
   if (state.phase === "waiting" && (overdue || state.shown === "reconnecting")) return ask(state, "connect");
   return [state, []];
+}
+
+/** What another tab of this browser had was no other browser's. */
+function onPrevail(state: LinkState): Step {
+  return state.phase === "ended" && state.shown === "already_connected" ? ask(state, "connect") : [state, []];
 }
 
 /** Failures in a row, one more; a connection that was well for a while begins anew. */

@@ -1,4 +1,5 @@
 /** A long list that grows by its end without being copied: the log of frames. Pure. It must never know what a frame means. */
+import type { Position } from "./generated.js";
 import type { Frame, Log } from "./types.js";
 
 const CHUNK = 256;
@@ -26,17 +27,17 @@ export function logFrames(log: Log): ReadonlyArray<Frame> {
   return log.chunks.flat();
 }
 
-/** The frames after a position of the log, or null when the log does not reach back to it without a gap. */
-export function framesAfter(log: Log, epoch: string, seq: number): ReadonlyArray<Frame> | null {
+/** The frames from one position to another, or null when the log does not hold all of them. */
+export function framesAfter(log: Log, after: Position, upTo: Position | null): ReadonlyArray<Frame> | null {
+  if (upTo === null || upTo.epoch !== after.epoch) return null;
+  if (upTo.seq === after.seq) return [];
   const frames = logFrames(log);
-  let from = frames.length;
-  while (from > 0) {
-    const frame = frames[from - 1];
-    if (frame === undefined || frame.epoch !== epoch) return null;
-    if (frame.seq !== undefined && frame.seq <= seq) break;
+  if (frames.at(-1)?.seq !== upTo.seq || frames.at(-1)?.epoch !== upTo.epoch) return null;
+  let from = frames.length - 1;
+  while (frames[from]?.prev !== after.seq) {
+    const [earlier, frame] = [frames[from - 1], frames[from]];
+    if (earlier === undefined || earlier.epoch !== after.epoch || earlier.seq !== frame?.prev) return null;
     from -= 1;
   }
-  const first = frames[from];
-  if (first === undefined) return frames.at(-1)?.seq === seq ? [] : null;
-  return first.prev === seq ? frames.slice(from) : null;
+  return frames.slice(from);
 }

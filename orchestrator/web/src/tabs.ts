@@ -24,6 +24,8 @@ export interface TabsEvents {
   hold(heir: boolean): void;
   /** This tab holds no more. */
   follow(): void;
+  /** Another tab that held at the same time steps back. */
+  prevail(): void;
   /** Another tab was found to hold, or a new one does. */
   found(holder: string): void;
   /** Said by another tab; `authority` when it is the holder. */
@@ -134,6 +136,9 @@ export class Tabs {
         return;
       case "follow":
         this.#events.follow();
+        return;
+      case "prevail":
+        this.#events.prevail();
     }
   }
 

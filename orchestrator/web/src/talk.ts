@@ -15,6 +15,8 @@ export type HolderWord =
   | { readonly kind: "frame"; readonly frame: Frame }
   | { readonly kind: "frames"; readonly frames: ReadonlyArray<Frame> }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** What follows begins at an earlier position: of what this tab has, nothing is told again. */
+  | { readonly kind: "replaying" }
   | { readonly kind: "state"; readonly state: State }
   | ({ readonly kind: "note" } & HolderNote)
   | { readonly kind: "answer"; readonly id: string; readonly answer: CommandAnswer };

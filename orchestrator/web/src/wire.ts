@@ -23,6 +23,8 @@ export interface Snapshot {
   readonly missed: number | null;
   /** Not all bots fitted. */
   readonly partial: boolean;
+  /** It answers a `resync` that could not be honoured: nobody can go on from where they are. */
+  readonly instead: boolean;
 }
 
 type Members = { readonly [member: string]: unknown };
@@ -74,7 +76,13 @@ export function readSnapshot(raw: unknown, partial = false): Snapshot | null {
   const found = members(raw);
   const position = readPosition(found?.position);
   if (found === null || position === null || !Array.isArray(found.bots)) return null;
-  return { position, bots: found.bots.filter(isBot), missed: number(found.missed), partial };
+  return {
+    position,
+    bots: found.bots.filter(isBot),
+    missed: number(found.missed),
+    partial,
+    instead: typeof found.reason === "string",
+  };
 }
 
 /** Whether it can be shown as a bot. */

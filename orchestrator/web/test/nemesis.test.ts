@@ -111,6 +111,7 @@ class World {
       seat.tab.tell("visible");
     }
     this.server.loseNext = 0;
+    this.publish(); // a frame that was lost is noticed with the one after it
     await this.#agree();
     this.publish();
     await this.#agree();

@@ -189,7 +189,7 @@ class Reader {
   }
 
   snapshot(seq: number, bots: ReadonlyArray<Bot>, announced: ReadonlyArray<Frame>): void {
-    this.feed.snapshot({ position: { epoch: EPOCH, seq }, bots, missed: null, partial: false });
+    this.feed.snapshot({ position: { epoch: EPOCH, seq }, bots, missed: null, partial: false, instead: false });
     this.take(announced, false);
   }
 
@@ -316,7 +316,13 @@ test("a frame whose data has another shape than expected is told, and those afte
   const errors: unknown[] = [];
   const store = new Store(DEFAULT_LIMITS, (error) => errors.push(error));
   const feed = new Feed(store, () => {});
-  feed.snapshot({ position: { epoch: EPOCH, seq: 0 }, bots: [makeBot("a")], missed: null, partial: false });
+  feed.snapshot({
+    position: { epoch: EPOCH, seq: 0 },
+    bots: [makeBot("a")],
+    missed: null,
+    partial: false,
+    instead: false,
+  });
   const odd = {
     get chat() {
       throw new Error("odd");
