@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator import cli_bots, cli_demo, cli_events
+from orchestrator import cli_bots, cli_demo, cli_doctor, cli_events
 from orchestrator.auth import local, names
 from orchestrator.cli_client import DataDirOption, fail
 from orchestrator.settings import Settings, WrongSettings, from_environment
@@ -29,6 +29,8 @@ cli.command("send")(cli_bots.send)
 cli.command("events")(cli_events.events)
 cli.command("open")(cli_bots.open_page)
 cli.command("demo")(cli_demo.demo)
+cli.command("doctor")(cli_doctor.doctor)
+cli.command("status")(cli_doctor.status)
 
 
 def _option(help_text: str) -> Any:

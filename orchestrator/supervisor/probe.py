@@ -1,8 +1,8 @@
 """One look whether WhatsApp can be reached: TCP and TLS to its web address, going the way the sessions go.
 
 Same proxy (HTTP CONNECT or SOCKS5), same trust store (`SSL_CERT_FILE` is read by both TLS libraries), and without a
-proxy of ours the environment's, as the Go library does. Nothing is sent beyond the handshake. It must never know why
-somebody asks. Read `incidents.py` for what a verdict means.
+proxy of ours the environment's, as the Go library does. Nothing is sent beyond the handshake, save by `ask_time`. It
+must never know why somebody asks. Read `incidents.py` for what a verdict means.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import base64
 import socket
 import ssl
 import urllib.request
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from orchestrator.supervisor.incidents import Failure, Verdict
@@ -55,6 +57,39 @@ async def probe(proxy: str | None, *, timeout_s: float = TIMEOUT_S) -> Verdict:
         return "tls_failed"
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return "whatsapp_unreachable"
+    finally:
+        if writer is not None:
+            writer.transport.abort()
+
+
+async def ask_time(proxy: str | None, *, timeout_s: float = TIMEOUT_S) -> int | None:
+    """Return what time WhatsApp's web server says it is, wall ms to the second, going the way of `probe`; None when nobody
+    says it. Never raises for anything the network does.
+
+    The certificate is not looked at: it is the clock that is in doubt, and a wrong one would refuse every certificate.
+    """
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await _open(proxy or _environment_proxy())
+            context = await asyncio.to_thread(ssl.create_default_context)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            await writer.start_tls(context, server_hostname=HOST)
+            writer.write(f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            answer = BytesParser().parsebytes(
+                (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[2], headersonly=True
+            )
+            return round(parsedate_to_datetime(answer["Date"]).timestamp() * 1000)
+    except (
+        _Failed,
+        OSError,
+        TimeoutError,
+        asyncio.IncompleteReadError,
+        asyncio.LimitOverrunError,
+        TypeError,
+        ValueError,
+    ):
+        return None
     finally:
         if writer is not None:
             writer.transport.abort()

@@ -21,6 +21,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "cli_bots",
         "cli_events",
         "cli_demo",
+        "cli_doctor",
+        "doctor",
         "__main__",
     ),
     ("api", "gateway", "scripting", "bots"),
@@ -51,7 +53,9 @@ DOORS = {
     "firebase_admin": {"orchestrator.auth.firebase"},
     "prometheus_client": {"orchestrator.metrics"},
     "uvloop": {"orchestrator.app"},
-    "typer": {f"orchestrator.{name}" for name in ("cli", "cli_client", "cli_bots", "cli_events", "cli_demo")},
+    "typer": {
+        f"orchestrator.{name}" for name in ("cli", "cli_client", "cli_bots", "cli_events", "cli_demo", "cli_doctor")
+    },
 }
 
 PURE = {
