@@ -74,6 +74,8 @@ class Bot(msgspec.Struct, frozen=True, rename="camel"):
     script: str | None
     restarts: int
     created_at: int
+    presence: bool = False
+    """The bot is told who is there and types; for that it is seen as available itself."""
 
 
 class Position(msgspec.Struct, frozen=True, order=True):

@@ -7,6 +7,7 @@ know the worker. Read `simulated_phone.py` for the people alone, `simulated_serv
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ class SimulatedCircle:
 
     # --- groups --------------------------------------------------------------------------------------------------
 
-    def make_group(self, subject: str, *members: str, tell: bool = True) -> str:
+    def make_group(self, subject: str, members: Sequence[str], tell: bool = True) -> str:
         """Let the first of these contacts make a group with the others and the bot in it. Returns its address."""
         chat = str(Jid(f"1203630{secrets.randbelow(10**11):011d}", GROUP_SERVER))
         group = SimulatedGroup(subject, [*members, self._own()], list(members[:1]))
@@ -122,7 +123,7 @@ class SimulatedCircle:
         found.description = description
         self._keep(group, found, actor, GroupChange("description", description=description))
 
-    def group_add(self, group: str, actor: str, *people: str) -> None:
+    def group_add(self, group: str, actor: str, people: Sequence[str]) -> None:
         """Add people."""
         found = self._group(group)
         found.members += [number for number in people if number not in found.members]
@@ -131,21 +132,21 @@ class SimulatedCircle:
         else:
             self._keep(group, found, actor, self._change("added", people, reason="invite"))
 
-    def group_remove(self, group: str, actor: str, *people: str) -> None:
+    def group_remove(self, group: str, actor: str, people: Sequence[str]) -> None:
         """Remove people, or (`actor` alone) let somebody leave."""
         found = self._group(group)
         found.members = [number for number in found.members if number not in people]
         found.admins = [number for number in found.admins if number not in people]
-        action: model.GroupAction = "left" if people == (actor,) else "removed"
+        action: model.GroupAction = "left" if list(people) == [actor] else "removed"
         self._keep(group, found, actor, self._change(action, people))
 
-    def group_promote(self, group: str, actor: str, *people: str) -> None:
+    def group_promote(self, group: str, actor: str, people: Sequence[str]) -> None:
         """Make people admins."""
         found = self._group(group)
         found.admins += people
         self._keep(group, found, actor, self._change("promoted", people))
 
-    def group_demote(self, group: str, actor: str, *people: str) -> None:
+    def group_demote(self, group: str, actor: str, people: Sequence[str]) -> None:
         """Make admins ordinary members."""
         found = self._group(group)
         found.admins = [number for number in found.admins if number not in people]
@@ -174,7 +175,7 @@ class SimulatedCircle:
         sender = f"{lid_of(actor)}@{LID_SERVER}"
         self._server.emit(model.GroupChanged(chat, sender, self._server.wall_ms(), (change,), version))
 
-    def _change(self, action: model.GroupAction, people: tuple[str, ...], reason: str | None = None) -> GroupChange:
+    def _change(self, action: model.GroupAction, people: Sequence[str], reason: str | None = None) -> GroupChange:
         names = tuple(f"{lid_of(number)}@{LID_SERVER}" for number in people)
         return GroupChange(action, names, me=self._own() in people, reason=reason)
 

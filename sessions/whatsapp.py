@@ -55,6 +55,7 @@ from sessions.model import (
 )
 from sessions.session import Outlet, SessionSpec
 from sessions.uploads import UploadRoom
+from sessions.whatsapp_calls import SIGNATURES, EventCallback, LogCallback, Proxy, TextCallback
 from sessions.whatsapp_events import CLASSES, SUBSCRIPTIONS
 from sessions.whatsapp_library import FileReady, Notes, Told
 from sessions.whatsapp_quiet import QUIET_LOOK_S, Quiet
@@ -84,51 +85,6 @@ class LibraryMissing(RuntimeError):
     """The Go library is not installed in the version this file is written for; nothing is downloaded. Ends a worker."""
 
 
-class _Proxy(ctypes.Structure):
-    """`struct ProxySettings` (neonize cstruct.h)."""
-
-    _fields_ = (
-        ("address", ctypes.c_char_p),
-        ("no_websocket", ctypes.c_bool),
-        ("only_login", ctypes.c_bool),
-        ("no_media", ctypes.c_bool),
-    )
-
-
-class _Bytes(ctypes.Structure):
-    """`struct BytesReturn` (neonize cstruct.h)."""
-
-    _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_size_t))
-
-
-_TextCallback = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p)
-_EventCallback = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-_LogCallback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)
-
-_TEXT, _NUMBER, _POINTER = ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p
-_SIGNATURES: Final[dict[str, tuple[list[Any], Any]]] = {
-    "Neonize": (
-        [
-            _TEXT, _TEXT, _TEXT, _NUMBER, _NUMBER, _TEXT, _TextCallback, _TextCallback, _EventCallback, _LogCallback,
-            _TEXT, _NUMBER, _TEXT, _NUMBER, _TEXT, _NUMBER, ctypes.POINTER(_Proxy),
-        ],
-        _POINTER,
-    ),
-    "Disconnect": ([_TEXT], None),
-    "Stop": ([_TEXT], None),
-    "SendMessage": ([_TEXT, _TEXT, _NUMBER, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
-    "Upload": ([_TEXT, _POINTER, _NUMBER, _NUMBER], ctypes.POINTER(_Bytes)),
-    "IsOnWhatsApp": ([_TEXT, _TEXT], ctypes.POINTER(_Bytes)),
-    "GetGroupInfo": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
-    "PairPhone": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(_Bytes)),
-    "Logout": ([_TEXT], _POINTER),
-    "FreeBytesStruct": ([ctypes.POINTER(_Bytes)], None),
-    "FreeString": ([_POINTER], None),
-    "GetVersion": ([], _TEXT),
-}  # fmt: skip
-"""Exported functions (neonize main.go). `Stop` returns nothing; neonize's own binding reads a string from it."""
-
-
 def load(notes: Notes) -> GoLibrary:
     """Load the library into this process, for good: Go can't be unloaded. Must run once, before any session.
 
@@ -149,7 +105,7 @@ def load(notes: Notes) -> GoLibrary:
         raise LibraryMissing(f"{path.name} of neonize {VERSION} can't be loaded: {type(error).__name__}") from None
     if version != VERSION:
         raise LibraryMissing(f"neonize {VERSION} is needed, the installed library says {version}")
-    for name, (arguments, result) in _SIGNATURES.items():
+    for name, (arguments, result) in SIGNATURES.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, result
     return GoLibrary(library, notes)
@@ -200,10 +156,10 @@ class GoLibrary:
         self._e2e = _generated("waE2E.WAWebProtobufsE2E_pb2")
         self._props = _generated("waCompanionReg.WACompanionReg_pb2")
         self._callbacks = (
-            _TextCallback(self._on_qr),
-            _TextCallback(self._on_login_status),
-            _EventCallback(self._on_event),
-            _LogCallback(self._on_log),
+            TextCallback(self._on_qr),
+            TextCallback(self._on_login_status),
+            EventCallback(self._on_event),
+            LogCallback(self._on_log),
         )
 
     def session(self, spec: SessionSpec, outlet: Outlet) -> WhatsAppSession:
@@ -233,7 +189,7 @@ class GoLibrary:
         """Run the session until the library lets go."""
         jid = b"" if spec.account_jid is None else self._jid(Jid.parse(spec.account_jid))
         props = self._props.DeviceProps(os=spec.device_name, platformType=_CHROME_PROPS).SerializeToString()
-        proxy = None if spec.proxy is None else ctypes.byref(_Proxy(spec.proxy.encode(), False, False, False))
+        proxy = None if spec.proxy is None else ctypes.byref(Proxy(spec.proxy.encode(), False, False, False))
         left_out = frozenset() if spec.presence else translate.TRANSIENT
         wanted = bytes(kind for kind in SUBSCRIPTIONS if kind not in left_out)
         self._clients[device] = told
@@ -330,6 +286,15 @@ class GoLibrary:
         raw = self._bytes(self._go.GetGroupInfo(device, address, len(address)))
         answer = self._messages.GetGroupInfoReturnFunction.FromString(raw)
         return translate_around.group_answer(str(group), answer, known)
+
+    def appear(self, device: bytes) -> bool:
+        """Make the device available."""
+        return not self._string(self._go.SendPresence(device, b"available"))
+
+    def watch(self, device: bytes, person: Jid) -> bool:
+        """Ask to be told when this person comes and goes."""
+        address = self._jid(person)
+        return not self._string(self._go.SubscribePresence(device, address, len(address)))
 
     def pair_phone(self, device: bytes, phone: str) -> str:
         """Ask for a pairing code; empty when the library refused."""

@@ -105,6 +105,14 @@ class Library(Protocol):
         """Ask WhatsApp for a group's name and members."""
         ...
 
+    def appear(self, device: bytes) -> bool:
+        """Make the device available, as one that somebody looks at; False when the library would not."""
+        ...
+
+    def watch(self, device: bytes, person: Jid) -> bool:
+        """Ask WhatsApp to tell when this person comes and goes; False when the library would not."""
+        ...
+
     def pair_phone(self, device: bytes, phone: str) -> str:
         """Ask for a pairing code, a secret; empty when it was refused."""
         ...

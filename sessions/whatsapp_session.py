@@ -28,6 +28,8 @@ from sessions.model import Account, Jid, NotSent, Outgoing, SendOutcome, SendRej
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.slots import Held
 from sessions.whatsapp_library import FileReady, Library
+from sessions.whatsapp_outcome import Once
+from sessions.whatsapp_presence import Appearance
 from sessions.whatsapp_quiet import QUIET_LOOK_S, Quiet
 from sessions.worker_gate import REPORT_S, STOP_S
 from sessions.worker_tasks import in_thread, report, spawn, thread
@@ -70,6 +72,7 @@ class WhatsAppSession:
         self._one_send = asyncio.Lock()
         self._one_stop = asyncio.Lock()
         self._stopped: bool | None = None
+        self._appearance = Appearance(library, self._id, self._call, self._wanted) if spec.presence else None
 
     # --- the protocol ----------------------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class WhatsAppSession:
             if not isinstance(got, FileReady):
                 return await in_thread("outcome", lambda: self._sent(job, got))
             file = got
-        decided = _Once(lambda outcome: self._sent(job, outcome))
+        decided = Once(lambda outcome: self._sent(job, outcome))
         early: SendOutcome
         call: asyncio.Future[SendOutcome] | None = None
         try:
@@ -357,8 +360,17 @@ class WhatsAppSession:
     def _learn(self, kind: int, event: SessionEvent) -> None:
         if kind == _CONNECTED:
             self._connected = True
+            self._show(lambda appearance: appearance.connected())
+        elif isinstance(event, model.MessageReceived):
+            self._show(lambda appearance: appearance.met(event.chat))
         elif isinstance(event, _ENDINGS):
             self._phase = "over"
+
+    def _show(self, step: Callable[[Appearance], None]) -> None:
+        """Take a step of the appearance, if the bot wants one, on the loop."""
+        appearance = self._appearance
+        if appearance is not None and self._loop is not None and self._wanted():
+            self._loop.call_soon_threadsafe(step, appearance)
 
     def _conclude(self, event: SessionEvent) -> None:
         """Tell an ending the library has no event for; the first one counts."""
@@ -369,21 +381,6 @@ class WhatsAppSession:
     def _sent(self, job: str, outcome: SendOutcome) -> SendOutcome:
         self._take(kinds.SEND_FINISHED, msgspec.msgpack.encode(model.SendFinished(job, outcome)))
         return outcome
-
-
-class _Once:
-    """The first outcome of a send counts: the library's or the clock's."""
-
-    def __init__(self, decide: Callable[[SendOutcome], SendOutcome]) -> None:
-        self._decide = decide
-        self._lock = threading.Lock()
-        self._outcome: SendOutcome | None = None
-
-    def __call__(self, outcome: SendOutcome) -> SendOutcome:
-        with self._lock:
-            if self._outcome is None:
-                self._outcome = self._decide(outcome)
-            return self._outcome
 
 
 def _now_ms() -> int:

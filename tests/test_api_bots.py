@@ -94,6 +94,8 @@ async def test_patch(world: Simulated) -> None:
     assert changed["statusVersion"] == version
     assert (await ada("PATCH", f"/bots/{bot}", {})).ok(200) == changed
     assert (await ada("PATCH", f"/bots/{bot}", {"proxy": None})).ok(200)["proxy"] is False
+    assert changed["presence"] is False
+    assert (await ada("PATCH", f"/bots/{bot}", {"presence": True})).ok(200)["presence"] is True
     told = (await ada("GET", "/events")).body + answer.body
     assert b"hunter2" not in told and "hunter2" not in world.server.log
     for body, field in (
@@ -103,6 +105,7 @@ async def test_patch(world: Simulated) -> None:
         ({"proxy": "ftp://x"}, "proxy"),
         ({"proxy": "http://10.0.0.1:3128"}, "proxy"),
         ({"proxy": "http://[::1]:3128"}, "proxy"),
+        ({"presence": "yes"}, "presence"),
         ({"status": "connected"}, "status"),
     ):
         (await ada("PATCH", f"/bots/{bot}", body)).refused("invalid_field", field)

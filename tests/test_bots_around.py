@@ -15,6 +15,7 @@ from orchestrator.bots.calls import Calls
 from orchestrator.bots.group_names import GroupNames, KnownGroup
 from orchestrator.bots.presences import BURST, PEOPLE_MOST, Presences
 from orchestrator.bus.bus import Announced, Committed
+from orchestrator.ports import BotPatch
 from sessions import model
 from sessions.model import CallChanged, GroupChange, GroupChanged, GroupKnown, MessageReceived, PresenceChanged
 from tests.support.fleet_room import USER, FleetRoom, linked, run, settle
@@ -201,6 +202,25 @@ def test_what_becomes_of_each() -> None:
     assert [content.proves_life(one) for one in kinds] == [True, True, True, True, True, False]
 
 
+@pytest.mark.parametrize("kind", ["delivered", "read"])
+def test_a_group_send_is_the_first_members(tmp_path: Path, kind: model.ReceiptKind) -> None:
+    """The first member's receipt makes a send delivered, or read; those of the others are told and change nothing."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        job = await room.outbox.submit(USER, bot, model.OutgoingText(TEAM, "hi all"))
+        await room.outbox.wait(USER, bot, job.id, 10)
+        for number in range(3):
+            seen = model.ReceiptReceived(TEAM, None, f"5{number}@lid", (f"3EB0{job.id}",), kind, False, 1)
+            room.host.tell(bot, seen, b"{}")
+            await settle()
+            expected = ["queued", "sent", "delivered"] + (["read"] if kind == "read" else [])
+            assert await room.sends(job.id) == expected
+        assert len(await data_of(room, "receipt")) == 3
+
+    run(tmp_path, scenario)
+
+
 # --- presence ------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +242,24 @@ def test_presence_is_announced(tmp_path: Path) -> None:
         assert [one.event.type for one in await late.read() if not isinstance(one, Committed)] == ["presence"]
         assert "presence" not in await room.types()
         assert room.metrics.events["presence"] == 3
+
+    run(tmp_path, scenario)
+
+
+def test_presence_is_a_bots_wish(tmp_path: Path) -> None:
+    """A bot's sessions want presence when it does: from its creation on, or from the next start after a change."""
+
+    async def scenario(room: FleetRoom) -> None:
+        shy = await room.new()
+        curious = await room.new(presence=True)
+        assert (shy.presence, curious.presence) == (False, True)
+        assert [spec.presence for spec, _ in room.host.starts] == [False, True]
+        changed = await room.fleet.patch(USER, shy.id, BotPatch(presence=True))
+        assert changed.presence and changed.status_version == (await room.see(shy.id)).status_version
+        assert (await room.types())[-1] == "updated"
+        await room.fleet.restart(USER, shy.id)
+        await settle(5)
+        assert room.host.starts[-1][0].presence
 
     run(tmp_path, scenario)
 

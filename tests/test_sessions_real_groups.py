@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -173,3 +175,27 @@ async def test_questions_side_by_side(harness: RealHarness) -> None:
     assert all(isinstance(outcome, model.Sent) for outcome in outcomes[:10])
     await outlet.wait(model.GroupKnown, count=10)
     await outlet.wait(model.MessageReceived, count=10)
+
+
+async def test_presence_has_its_price(harness: RealHarness, wa: LoopbackServer) -> None:
+    """A bot that wants presence is available itself and asks about whom it talks with, at every connection; before its
+    account's name is known the library lets it do neither, and everything else goes on."""
+    session, outlet, spec = await linked(harness)
+    await harness.text("hello")
+    await outlet.wait(model.MessageReceived)
+    assert not wa.ledger.entries("presence", "subscribed")
+    account = session.account()
+    assert account is not None and await session.stop()
+    with closing(sqlite3.connect(spec.device_file)) as database, database:
+        database.execute("UPDATE whatsmeow_device SET push_name = 'Bot'")
+    again, heard = await harness.make_session(harness.spec(account.jid))
+    await again.start()
+    await wa.ledger.wait("presence", type="available")
+    await harness.text("hello again")
+    await wa.ledger.wait("subscribed", whom=harness.contact_lid)
+    mark = len(wa.ledger)
+    await harness.drop()
+    await heard.wait(model.Connected, count=2)
+    await wa.ledger.wait("presence", after=mark, type="available")
+    await wa.ledger.wait("subscribed", after=mark, whom=harness.contact_lid)
+    assert await again.stop()

@@ -160,7 +160,7 @@ async def test_contacts_answer_by_themselves(tmp_path: Path) -> None:
 async def test_group_send(tmp_path: Path) -> None:
     """A text to a group is acknowledged by each other member; the group outlives the session."""
     session, outlet = await linked(tmp_path)
-    chat = session.phone.make_group("Team", ADA, "491700000002")
+    chat = session.phone.make_group("Team", [ADA, "491700000002"])
     await session.send("job", OutgoingText(chat, "hello all"))
     await outlet.wait(model.ReceiptReceived, count=4)
     receipts = {(one.chat, one.chat_pn, one.sender, one.kind) for one in outlet.of(model.ReceiptReceived)}

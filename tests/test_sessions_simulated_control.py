@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sessions import model
@@ -126,6 +127,31 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+async def test_groups_over_the_socket(tmp_path: Path) -> None:
+    """Groups, presence and calls are played from outside, as JSON says it."""
+    outlet = RecordingOutlet()
+    session = driver(tmp_path / "phones")(msgspec.structs.replace(spec(tmp_path), presence=True), outlet)
+    client = PhoneClient(tmp_path / "phones", "bot_a")
+    await session.start()
+    await client.scan()
+    await client.connected()
+    chat = await client.do("make_group", subject="Team", members=[ADA])
+    await client.do("group_add", group=chat, actor=ADA, people=["491700000002"])
+    await client.do("group_text", group=chat, sender=ADA, text="hello all")
+    await client.do("presence", sender=ADA, state="typing", group=chat)
+    call = await client.do("call", sender=ADA, video=True)
+    await client.do("end_call", sender=ADA, call_id=call, reason="timeout")
+    changes = [change.action for event in outlet.of(model.GroupChanged) for change in event.changes]
+    assert changes == ["joined", "added"]
+    (message,) = outlet.of(model.MessageReceived)
+    (typing,) = outlet.of(model.PresenceChanged)
+    assert (message.chat, typing.chat, typing.state) == (chat, chat, "typing")
+    assert [event.state for event in outlet.of(model.CallChanged)] == ["offer", "ended"]
+    with pytest.raises(PhoneError, match="no such group"):
+        await client.do("group_rename", group="1@g.us", actor=ADA, subject="x")
+    await session.stop()
 
 
 async def test_die_in_the_library(tmp_path: Path) -> None:

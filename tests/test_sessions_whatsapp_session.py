@@ -54,6 +54,7 @@ class FakeLibrary:
         self.connected = threading.Event()
         self.told: Told | None = None
         self.returns = threading.Event()
+        self.may_appear = True
         self.error = ""
         self.answer = threading.Event()
         self.outcome: SendOutcome = Sent("3EB0", 1)
@@ -90,6 +91,14 @@ class FakeLibrary:
 
     def group_info(self, device: bytes, group: Jid, known: Account | None) -> GroupKnown:
         return GroupKnown(str(group), "failed")
+
+    def appear(self, device: bytes) -> bool:
+        self.came_in.append("appear")
+        return self.may_appear
+
+    def watch(self, device: bytes, person: Jid) -> bool:
+        self.came_in.append(f"watch {person}")
+        return True
 
     def pair_phone(self, device: bytes, phone: str) -> str:
         self.came_in.append("pair_phone")

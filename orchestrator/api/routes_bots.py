@@ -32,6 +32,7 @@ async def create_bot(call: Call) -> web.StreamResponse:
         name=schema.checked_name("name", body.name),
         device_name=None if body.device_name is None else schema.checked_name("deviceName", body.device_name),
         proxy=None if body.proxy is None else schema.checked_proxy(body.proxy),
+        presence=body.presence,
         start=body.start,
         id=_named_by(call, "bot_"),
     )
@@ -53,6 +54,7 @@ async def patch_bot(call: Call) -> web.StreamResponse:
             else schema.checked_name("deviceName", body.device_name)
         ),
         proxy=schema.checked_proxy(body.proxy) if isinstance(body.proxy, str) else body.proxy,
+        presence=body.presence,
     )
     return reply(await call.parts.fleet.patch(call.user(), _bot(call), patch))
 

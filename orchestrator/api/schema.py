@@ -29,12 +29,22 @@ Recipient = Annotated[
 ]
 
 
+Presence = Annotated[
+    bool,
+    msgspec.Meta(
+        description="tell who is there and types; the bot is seen as available itself, and a phone whose chats are read "
+        "elsewhere notifies less. Holds from the next start on."
+    ),
+]
+
+
 class CreateBot(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Make a bot; unless `start` is false it begins to link at once."""
 
     name: Name
     device_name: DeviceName | None = None
     proxy: str | None = None
+    presence: Presence = False
     start: bool = True
 
 
@@ -44,6 +54,7 @@ class PatchBot(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     name: Name | msgspec.UnsetType = msgspec.UNSET
     device_name: DeviceName | msgspec.UnsetType = msgspec.UNSET
     proxy: str | msgspec.UnsetType | None = msgspec.UNSET
+    presence: Presence | msgspec.UnsetType = msgspec.UNSET
 
 
 class Link(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

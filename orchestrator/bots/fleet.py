@@ -227,7 +227,7 @@ class BotFleet:
             id=new.id or new_id("bot"), name=name, user_id=user, status="stopped", since=now_ms, status_version=1,
             reason=None, user_action=USER_ACTIONS["stopped"], retry_at=None, until=None, proved_at=None, desired="stopped",
             account=None, link=None, proxy=new.proxy is not None, device_name=device_name, script=None, restarts=0,
-            created_at=now_ms,
+            created_at=now_ms, presence=new.presence,
         )  # fmt: skip
         private = Private(proxy=new.proxy, proxy_proved=new.proxy is None)
         event = Event(

@@ -227,11 +227,13 @@ def delete(step: Step) -> None:
 
 
 def patch(step: Step, changes: BotPatch) -> None:
-    """Change name, device name or proxy; what a session was started with holds until its next start."""
+    """Change name, device name, proxy or presence; what a session was started with holds until its next start."""
     if changes.name is not msgspec.UNSET:
         step.set_bot(name=changes.name)
     if changes.device_name is not msgspec.UNSET:
         step.set_bot(device_name=changes.device_name)
+    if changes.presence is not msgspec.UNSET:
+        step.set_bot(presence=changes.presence)
     if changes.proxy is not msgspec.UNSET and changes.proxy != step.private.proxy:
         step.set_private(proxy=changes.proxy, proxy_proved=changes.proxy is None)
         step.set_bot(proxy=changes.proxy is not None)

@@ -105,6 +105,7 @@ class Hands:
             account_jid=effect.account_jid,
             device_name=state.bot.device_name,
             proxy=state.private.proxy or self._room.limits.proxy,
+            presence=state.bot.presence,
         )
         crashed = moves.HostRefused(effect.incarnation, "worker_crashed")
         self._spawn("start session", self._start_host(spec, effect), crashed)

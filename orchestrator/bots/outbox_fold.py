@@ -139,7 +139,9 @@ def settle(stored: StoredJob) -> StoredJob:
 def receipt(stored: StoredJob, kind: ReceiptKind) -> tuple[StoredJob, ...]:
     """Return the states a receipt from somebody else's device takes a send through, oldest first; it never goes back.
 
-    What was read was delivered: a phone that was away may say so with one receipt, and users are told both.
+    What was read was delivered: a phone that was away may say so with one receipt, and users are told both. In a group
+    the first member's receipt counts: one who never comes online would otherwise keep a send at `sent` for ever. Each
+    member's receipt is an event of its own besides.
     """
     known = _RANK.get(stored.job.state)
     if known is None or stored.job.message_id is None:

@@ -237,4 +237,4 @@ def _told(bot: Bot) -> tuple[object, ...]:
 
 def _shown(bot: Bot) -> tuple[object, ...]:
     """What is told without one; counters and times travel with the next event."""
-    return bot.name, bot.proxy, bot.device_name, bot.account, bot.desired, bot.script
+    return bot.name, bot.proxy, bot.device_name, bot.account, bot.desired, bot.script, bot.presence

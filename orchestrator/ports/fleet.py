@@ -19,6 +19,7 @@ class NewBot(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     device_name: str | None = None
     proxy: str | None = None
+    presence: bool = False
     start: bool = True
     id: str | None = None
     """Makes it idempotent across crashes: the user's bot of that id that exists is returned (and started) instead."""
@@ -30,6 +31,7 @@ class BotPatch(msgspec.Struct, frozen=True, rename="camel"):
     name: str | msgspec.UnsetType = msgspec.UNSET
     device_name: str | msgspec.UnsetType = msgspec.UNSET
     proxy: str | msgspec.UnsetType | None = msgspec.UNSET
+    presence: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class LinkRequest(msgspec.Struct, frozen=True, rename="camel"):

@@ -24,7 +24,7 @@ class SimulatedGroupHarness(GroupHarness):
         self._own = own
         self._numbers = {"ada": ada, "bob": "491700000002", "carl": "491700000003"}
         self.ada, self.bob, self.carl = (_forms(number) for number in self._numbers.values())
-        self.chat = phone.make_group("Team", *self._numbers.values(), tell=False)
+        self.chat = phone.make_group("Team", list(self._numbers.values()), tell=False)
 
     async def write(self, text: str, *, by: Literal["ada", "bob"] = "ada", pn: bool = False) -> str:
         return self._phone.group_text(self.chat, self._numbers[by], text)
@@ -50,21 +50,21 @@ class SimulatedGroupHarness(GroupHarness):
             case "describe":
                 phone.group_describe(chat, ada, text)
             case "add":
-                phone.group_add(chat, ada, carl)
+                phone.group_add(chat, ada, [carl])
             case "remove":
-                phone.group_remove(chat, ada, carl)
+                phone.group_remove(chat, ada, [carl])
             case "leave":
-                phone.group_remove(chat, carl, carl)
+                phone.group_remove(chat, carl, [carl])
             case "promote":
-                phone.group_promote(chat, ada, carl)
+                phone.group_promote(chat, ada, [carl])
             case "demote":
-                phone.group_demote(chat, ada, carl)
+                phone.group_demote(chat, ada, [carl])
             case "announce":
                 phone.group_announce(chat, ada)
             case "join_me":
-                phone.group_add(chat, ada, self._own)
+                phone.group_add(chat, ada, [self._own])
             case "remove_me":
-                phone.group_remove(chat, ada, self._own)
+                phone.group_remove(chat, ada, [self._own])
 
     async def next_words(self) -> list[tuple[str, dict[str, Any]]]:
         received = await self._phone.next_text()

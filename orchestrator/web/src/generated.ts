@@ -130,6 +130,7 @@ export interface Bot {
   readonly script: string | null;
   readonly restarts: number;
   readonly createdAt: number;
+  readonly presence: boolean;
 }
 
 /** Why the status is what it is: a code of `errors.REASONS` and its text. */

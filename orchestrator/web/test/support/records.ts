@@ -35,5 +35,6 @@ export function makeBot(
     script: null,
     restarts: 0,
     createdAt: 1,
+    presence: false,
   };
 }
