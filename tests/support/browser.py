@@ -26,12 +26,12 @@ FLAGS = (
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
     """A headless Chromium; AssertionError that says what to install when there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     assert path is not None, "the browser tests need Chromium: on Debian, apt-get install chromium"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, headless=True, args=list(FLAGS))
+        browser = await playwright.chromium.launch(executable_path=path, headless=True, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
