@@ -55,6 +55,17 @@ install_web() {
     cp "$web/package-lock.json" "$web/node_modules/.installed"
 }
 
+# build_page: the static files that serve delivers, made again only when what they are made of has changed.
+build_page() {
+    local web=orchestrator/web built=orchestrator/api/built want
+    want=$(cd "$web" && cat package-lock.json vite.config.ts $(find src -type f | LC_ALL=C sort) | sha256sum)
+    [ "$(cat "$built/.made-of" 2>/dev/null)" = "$want" ] && return
+    install_web
+    say "Building the page ..."
+    npm run page --prefix "$web" --silent >/dev/null
+    printf '%s' "$want" >"$built/.made-of"
+}
+
 # need_chromium: the system's Chromium, installed where apt is there and we may use it.
 need_chromium() {
     command -v chromium >/dev/null 2>&1 && return

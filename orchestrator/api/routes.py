@@ -1,12 +1,11 @@
 """Where every address is mounted: REST, system routes, OpenAPI, its page, and the bundled page at `/`.
 
-Owns the table of routes and the headers of static pages. Read `http.py` for the boundary.
+Owns the table of routes. Read `http.py` for the boundary.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from importlib import resources
 
 import aiohttp.typedefs
 from aiohttp import web
@@ -21,28 +20,10 @@ from orchestrator.api import (
     routes_simulate,
 )
 from orchestrator.api.http import MAX_BODY_BYTES, TASKS, Parts, Route, boundary, handle, reply
+from orchestrator.api.static_files import add_files, built
 from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 
 API = "/api/v1"
-
-PAGES = {"/": "index.html", "/docs": "docs.html"}
-ASSETS = {
-    "/static/page.js": "page.js",
-    "/static/page.css": "page.css",
-    "/static/docs.js": "docs.js",
-    "/favicon.svg": "favicon.svg",
-}
-_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 
 
 def all_routes(*, simulated: bool = False) -> list[tuple[str, Route]]:
@@ -71,20 +52,9 @@ def make_app(
         return reply(document)
 
     app.router.add_get("/openapi.json", describe)
-    for address, name in {**PAGES, **ASSETS}.items():
-        app.router.add_get(address, _static(name))
+    add_files(app, built())
     return app
 
 
 async def _end_streams(app: web.Application) -> None:
     await app[STREAMS].drain()
-
-
-def _static(name: str) -> aiohttp.typedefs.Handler:
-    body = resources.files("orchestrator.api").joinpath("static", name).read_bytes()
-    content_type = _TYPES[name.rpartition(".")[2]]
-
-    async def serve(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=PAGE_HEADERS)
-
-    return serve

@@ -120,44 +120,57 @@ async def _sign_in(page: Page, server: Server) -> str:
     """Open the page with a one-time code; return the code."""
     code = str((await server.call("POST", "/session/code", {}))["code"])
     await page.goto(f"{server.url}/#code={code}")
-    await page.wait_for_selector("#signed-in:not([hidden])", timeout=WAIT_MS)
+    await page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
     return code
 
 
 async def test_our_page(browser: Browser, server: Server, whatsapp: LoopbackServer, tmp_path: Path) -> None:
-    """The bundled page: sign in by a one-time code, create, scan what it shows, see it connect, see the last events."""
+    """The bundled page: sign in by a one-time code, create, scan what it shows, see it connect, chat, see the events."""
     page = await browser.new_page(viewport=SIZES["wide"])
     watched = Watched(page)
     code = await _sign_in(page, server)
     assert "#" not in page.url and code not in page.url
     assert await page.evaluate("[document.cookie, localStorage.length, sessionStorage.length]") == ["", 0, 0]
-    assert await page.is_visible("#empty")
-    await page.fill("#name", "Front desk")
-    await page.click("#create button[type=submit]")
-    await page.wait_for_selector(".bot[data-status=awaiting_scan] .code svg", timeout=WAIT_MS)
-    bot = await page.get_attribute(".bot", "data-bot")
-    shown = await read_qr(page, ".bot .code")
+    assert await page.is_visible("[data-empty=bots]")
+    await page.click("text=New bot >> nth=0")
+    await page.get_by_label("Name").fill("Front desk")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Create and link").click()
+    await page.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
+    bot = urlsplit(page.url).path.split("/")[2]
+    shown = await read_qr(page, ".qr")
     assert shown == (await server.call("GET", f"/bots/{bot}/qr"))["qr"]
     await _photograph(page, tmp_path, "scan")
     phone = whatsapp.add_account()
     await phone.scan(shown)
-    await page.wait_for_selector(".bot[data-status=connected]", timeout=WAIT_MS)
-    assert await page.locator(".bot .code svg").count() == 0, "the code has left the page"
-    assert phone.number in await page.inner_text(".bot")
-    await whatsapp.add_contact(name="Ada").send_text(phone, "good morning")
-    await page.get_by_text("good morning").wait_for(timeout=WAIT_MS)
-    listed = await page.inner_text("#events")
-    assert "pair_success" in listed and "Front desk" in listed
+    await page.get_by_text("Is this the right number?").wait_for(timeout=WAIT_MS)
+    assert await page.locator("[data-qr]").count() == 0, "the code has left the page"
+    assert phone.number in (await page.inner_text("main")).replace(" ", "")
+    await page.get_by_role("button", name="Yes, continue").click()
+    await page.get_by_role("button", name="Open the bot").click()
+    ada = whatsapp.add_contact(name="Ada")
+    await ada.send_text(phone, "good morning")
+    await page.locator(".bub", has_text="good morning").wait_for(timeout=WAIT_MS)
+    await page.get_by_label("Write a message").fill("welcome")
+    await page.keyboard.press("Enter")
+    received = await ada.wait_text("welcome")
+    await page.locator(".bub.me[data-message=delivered]", has_text="welcome").wait_for(timeout=WAIT_MS)
+    ada.mark_read(received.message_id)
+    await page.locator(".bub.me[data-message=read]", has_text="welcome").wait_for(timeout=WAIT_MS)
+    listed = await page.inner_text(".log")
+    assert "From Ada: text" in listed and "Linked to" in listed and "good morning" not in listed
     await _photograph(page, tmp_path, "connected")
     await page.reload()
-    await page.wait_for_selector(".bot[data-status=connected]", timeout=WAIT_MS)
-    await page.click("#sign-out")
-    await page.wait_for_selector("#signed-out:not([hidden])", timeout=WAIT_MS)
-    assert not await page.is_visible(".bot")
+    await page.wait_for_selector("[data-bot][data-status=connected]", timeout=WAIT_MS)
+    await page.locator(".bub.me", has_text="welcome").wait_for(timeout=WAIT_MS)
+    await page.get_by_label("Account and appearance").click()
+    await page.get_by_role("menuitem", name="Sign out").click()
+    await page.wait_for_selector("[data-signed=out]", timeout=WAIT_MS)
+    assert await page.locator("[data-bot]").count() == 0
     expected = [trouble for trouble in watched.troubles if "401" in trouble]
     assert watched.troubles == expected and len(expected) <= 1, "signed out, the reloaded page is told 401 once"
     assert watched.hosts == {urlsplit(server.url).netloc}
-    assert not [url for url in watched.addresses if server.token in url or shown in url]
+    assert not [url for url in watched.addresses if server.token in url or shown in url or "welcome" in url]
 
 
 async def _photograph(page: Page, directory: Path, name: str) -> None:
@@ -177,38 +190,43 @@ async def _photograph(page: Page, directory: Path, name: str) -> None:
 
 
 async def test_events_are_listed_once(browser: Browser, server: Server) -> None:
-    """A click and the page's own look at the server do not overlap: each event is one line, however slow the answers."""
+    """What REST tells of the past and what the socket brings overlap; each event is one line, however slow the answers."""
     page = await browser.new_page(viewport=SIZES["wide"])
 
     async def slowly(route: Route) -> None:
         answer = await route.fetch()
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.6)
         await route.fulfill(response=answer)
 
     await page.route("**/api/v1/events*", slowly)
+    bot = await create(server, "Front desk")
     await _sign_in(page, server)
-    for name in ("one", "two", "three"):
-        await page.fill("#name", name)
-        await page.click("#create button[type=submit]")
-        await expect(page.locator("#name")).to_have_value("", timeout=WAIT_MS)
-    await expect(page.locator(".bot[data-status=awaiting_scan]")).to_have_count(3, timeout=WAIT_MS)
-    kept = (await server.call("GET", "/events", limit=200))["events"]
-    await page.locator(f"#events li >> nth={len(kept) - 1}").wait_for(timeout=WAIT_MS)
-    await expect(page.locator("#events li")).to_have_count(len(kept))
+    await page.click(f"[data-bot={bot}] .row-link")
+    await page.wait_for_selector(".log, .nothing", timeout=WAIT_MS)
+    await server.call("POST", f"/bots/{bot}/stop", {})
+    await server.bot_until(bot, lambda record: record["status"] == "stopped")
+    kept = [each for each in (await server.call("GET", "/events", limit=200))["events"] if each["botId"] == bot]
+    await expect(page.locator(".ev")).to_have_count(len(kept), timeout=WAIT_MS)
+    assert await page.locator(".ev >> nth=0").inner_text() != await page.locator(".ev >> nth=1").inner_text()
 
 
 async def test_one_time_address(browser: Browser, server: Server) -> None:
-    """A one-time address works once; a used one says what to do; a fresh one in the same tab signs in."""
+    """A one-time address works once; a used one says what to do; a fresh one in the same tab signs in.
+
+    The second browser takes nothing over before somebody says so."""
     page = await browser.new_page()
     code = await _sign_in(page, server)
     other = await (await browser.new_context()).new_page()
     await other.goto(f"{server.url}/#code={code}")
-    await other.wait_for_selector("#signed-out:not([hidden])", timeout=WAIT_MS)
-    assert "orchestrator open" in await other.inner_text("#signed-out") and "#" not in other.url
+    await other.wait_for_selector("[data-signed=out]", timeout=WAIT_MS)
+    assert "orchestrator open" in await other.inner_text("main") and "#" not in other.url
     assert await other.context.cookies() == []
     fresh = (await server.call("POST", "/session/code", {}))["code"]
     await other.goto(f"{server.url}/#code={fresh}")
-    await other.wait_for_selector("#signed-in:not([hidden])", timeout=WAIT_MS)
+    await other.wait_for_selector("[data-connection=already_connected]", timeout=WAIT_MS)
+    await other.get_by_role("button", name="Use here").click()
+    await other.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
+    await page.wait_for_selector("[data-connection=taken_over]", timeout=WAIT_MS)
     cookie = (await other.context.cookies())[0]
     assert cookie.get("httpOnly") and cookie.get("sameSite") == "Strict"
 
@@ -217,14 +235,19 @@ async def test_page_while_the_server_is_away(browser: Browser, server: Server) -
     """When the server goes the page says so and keeps what it shows but the code; when it is back it goes on by itself."""
     page = await browser.new_page(viewport=SIZES["wide"])
     await _sign_in(page, server)
-    await create(server, "Front desk")
-    await page.wait_for_selector(".bot .code svg", timeout=WAIT_MS)
+    bot = await create(server, "Front desk")
+    await page.click(f"[data-bot={bot}] .row-link")
+    await page.get_by_role("button", name="Show code").click()
+    await page.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
+    drawn = await page.get_attribute(".qr svg path", "d")
     await server.stop()
-    await page.get_by_text("Not connected").wait_for(timeout=WAIT_MS)
-    assert await page.is_visible(".bot")
-    assert await page.locator(".bot .code svg").count() == 0, "a code that may be old leaves the page"
+    await page.wait_for_selector("[data-state=socket_lost] [data-qr=veiled]", timeout=WAIT_MS)
+    assert drawn is not None and drawn not in await page.content(), "a code that may be old leaves the page"
+    assert "Reconnecting" in await page.inner_text("header")
+    await page.go_back()
+    assert await page.is_visible(f"[data-bot={bot}]")
     await server.start()
-    await page.get_by_text("Live", exact=True).wait_for(timeout=WAIT_MS)
+    await page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
 
 
 async def test_api_page(browser: Browser, server: Server) -> None:

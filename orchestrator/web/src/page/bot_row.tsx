@@ -1,0 +1,129 @@
+/** One bot in the list: name and number, status with its cause, last day, last proof, restarts, the next action. */
+import { memo, type ReactNode, useState } from "react";
+import type { Bot } from "../generated.js";
+import { useBotMenu } from "./bot_menu.js";
+import { perform } from "./commands.js";
+import type { Ribbon as History } from "./histories.js";
+import { Icon } from "./icons.js";
+import { useServerNow, useShared } from "./live.js";
+import { Menu } from "./parts/menu.js";
+import { Ribbon } from "./parts/ribbon.js";
+import { Avatar, Button } from "./parts/ui.js";
+import { shortened } from "./phone.js";
+import { A } from "./router.js";
+import { fill, span } from "./say.js";
+import { PAGE } from "./texts/page.js";
+import { type StatusView, statusView } from "./view/status.js";
+
+interface BotRowProps {
+  readonly bot: Bot;
+  readonly position: number;
+  readonly of: number;
+  readonly ribbon: History | undefined;
+  readonly live: boolean;
+}
+
+export const BotRow = memo(function BotRow({ bot, position, of, ribbon, live }: BotRowProps): ReactNode {
+  const { session } = useShared();
+  const now = useServerNow();
+  const view = statusView(bot, now, session.me.operator);
+  const menu = useBotMenu(bot);
+  return (
+    <article
+      className="gr br"
+      data-bot={bot.id}
+      data-status={bot.status}
+      aria-label={bot.name}
+      aria-setsize={of}
+      aria-posinset={position}
+    >
+      <div className="row c-bot">
+        <Avatar name={bot.name} />
+        <div className="ell txt">
+          <div className="nm ell">
+            <A to={`/bots/${bot.id}`} className="row-link">
+              {bot.name}
+            </A>
+          </div>
+          <div className="meta ell num">{bot.account ? shortened(bot.account.phone) : PAGE.list.noNumber}</div>
+        </div>
+      </div>
+      <StatusCell view={view} quiet={bot.status === "connected"} />
+      <div className="c-rib">{ribbon && <Ribbon statuses={ribbon.statuses} />}</div>
+      <Proof bot={bot} now={now} />
+      <div className={`c-rest small num ${restarts(bot, ribbon) ? "" : "meta"}`}>{restarts(bot, ribbon)}</div>
+      <NextAction bot={bot} view={view} live={live} />
+      <div className="c-more">
+        <Menu label={fill(PAGE.list.more, { bot: bot.name })} items={menu.items}>
+          <Icon name="more" />
+        </Menu>
+        {menu.dialog}
+      </div>
+    </article>
+  );
+});
+
+function restarts(bot: Bot, ribbon: History | undefined): number {
+  return ribbon?.restarts ?? bot.restarts;
+}
+
+function Proof({ bot, now }: { readonly bot: Bot; readonly now: number }): ReactNode {
+  const ago = bot.provedAt === null ? null : span(now - bot.provedAt);
+  return (
+    <div className="c-proof small num dim" title={ago === null ? undefined : fill(PAGE.list.provedAgo, { ago })}>
+      {ago ?? PAGE.list.none}
+    </div>
+  );
+}
+
+function StatusCell({ view, quiet }: { readonly view: StatusView; readonly quiet: boolean }): ReactNode {
+  return (
+    <div className="c-stat">
+      <StatusMark view={view} />
+      {!quiet && <div className="meta ell num">{view.line}</div>}
+    </div>
+  );
+}
+
+/** Icon and label in the tone's colour. */
+export function StatusMark({ view }: { readonly view: StatusView }): ReactNode {
+  return (
+    <span className={`stat tone-${view.tone}`}>
+      <Icon name={view.icon} className={view.spins ? "spin" : ""} />
+      {view.label}
+    </span>
+  );
+}
+
+interface NextActionProps {
+  readonly bot: Bot;
+  readonly view: StatusView;
+  readonly live: boolean;
+  readonly primary?: boolean;
+}
+
+/** The one thing to do next; it shows that it runs, the status changes when the server says so. */
+export function NextAction({ bot, view, live, primary }: NextActionProps): ReactNode {
+  const { client } = useShared();
+  const [busy, setBusy] = useState(false);
+  const { action } = view;
+  if (action === null) return <div className="act" />;
+  const needsServer = action.id !== "scan" && action.id !== "operator_upgrade";
+  const act = async () => {
+    setBusy(true);
+    await perform(client, bot, action.id);
+    setBusy(false);
+  };
+  return (
+    <div className="act">
+      <Button
+        kind={primary ? "pri" : ""}
+        busy={busy}
+        wait={!live && needsServer ? PAGE.notLive : null}
+        onClick={() => void act()}
+      >
+        {action.label}
+      </Button>
+    </div>
+  );
+}

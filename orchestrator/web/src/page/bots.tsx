@@ -1,0 +1,221 @@
+/** The list of bots: who acts is the first sorting; what is on the screen is in the document. Owns filter and groups. */
+import { type ReactNode, useMemo, useState } from "react";
+import type { Bot } from "../generated.js";
+import { BotList } from "./bot_list.js";
+import { Icon } from "./icons.js";
+import { useBots, useConnection, useLoaded, useShared } from "./live.js";
+import { Button, Kbd } from "./parts/ui.js";
+import { go, setQuery, usePlace } from "./router.js";
+import { fill, plural } from "./say.js";
+import { isSimulated } from "./session.js";
+import { useTitle } from "./shell.js";
+import { PAGE } from "./texts/page.js";
+import { STATUSES } from "./texts/statuses.js";
+import { type Counts, count, found, GROUP_TONES, GROUPS, sections } from "./view/groups.js";
+import type { Group } from "./view/status.js";
+
+const ENOUGH_FOR_GROUPS = 2;
+
+export function BotsPage(): ReactNode {
+  const bots = useBots();
+  const loaded = useLoaded();
+  const { query } = usePlace();
+  const all = useMemo(() => Object.values(bots), [bots]);
+  const counts = useMemo(() => count(all), [all]);
+  useTitle(counts.you > 0 ? fill(PAGE.titles.need, { n: counts.you }) : PAGE.titles.bots);
+  if (!loaded) return <Loading />;
+  if (all.length === 0) return <Empty />;
+  const asked = query.get("show");
+  const show = GROUPS.find((group) => group === asked) ?? null;
+  return <Filled all={all} counts={counts} show={show} asked={query.get("q") ?? ""} />;
+}
+
+interface FilledProps {
+  readonly all: ReadonlyArray<Bot>;
+  readonly counts: Counts;
+  readonly show: Group | null;
+  readonly asked: string;
+}
+
+function Filled({ all, counts, show, asked }: FilledProps): ReactNode {
+  const [words, setWords] = useState(asked);
+  const shown = useMemo(() => sections(found(all, words), show), [all, words, show]);
+  const few = all.length < ENOUGH_FOR_GROUPS;
+  return (
+    <>
+      <div className="head">
+        <h1>{PAGE.bots}</h1>
+        <span className="grow" />
+        {!few && <Search words={words} onChange={setWords} />}
+        <Button kind="pri" icon="plus" kbd="N" className="only-w" onClick={() => go("/new")}>
+          {PAGE.newBot}
+        </Button>
+      </div>
+      {!few && <Composition counts={counts} total={all.length} />}
+      {!few && <Filters counts={counts} total={all.length} show={show} />}
+      {shown.length === 0 ? (
+        <NoHit words={words} onClear={() => setWords("")} />
+      ) : (
+        <BotList sections={shown} total={all.length} plain={few} />
+      )}
+    </>
+  );
+}
+
+interface SearchProps {
+  readonly words: string;
+  readonly onChange: (words: string) => void;
+}
+
+function Search({ words, onChange }: SearchProps): ReactNode {
+  return (
+    <search className="input search">
+      <Icon name="search" className="s14" />
+      <input
+        id="find"
+        type="search"
+        aria-label={PAGE.list.find}
+        placeholder={PAGE.list.find}
+        value={words}
+        onChange={(event) => {
+          onChange(event.target.value);
+          // A phone number never stands in an address: what may be one filters without it.
+          setQuery("q", /\d{3}/.test(event.target.value) ? null : event.target.value);
+        }}
+      />
+      <Kbd>/</Kbd>
+    </search>
+  );
+}
+
+function Composition({ counts, total }: { readonly counts: Counts; readonly total: number }): ReactNode {
+  const parts = GROUPS.filter((group) => counts[group] > 0);
+  const words = parts.map((group) => `${counts[group]} ${STATUSES.group[group].label}`).join(", ");
+  return (
+    <div className="comp" role="img" aria-label={`${plural(total, PAGE.list.composition)}: ${words}`}>
+      {parts.map((group) => (
+        <i key={group} className={`tone-${GROUP_TONES[group]}`} style={{ flex: counts[group] }} />
+      ))}
+    </div>
+  );
+}
+
+interface FiltersProps {
+  readonly counts: Counts;
+  readonly total: number;
+  readonly show: Group | null;
+}
+
+function Filters({ counts, total, show }: FiltersProps): ReactNode {
+  return (
+    <fieldset className="filters" aria-label={PAGE.list.filters}>
+      <button type="button" className="chip" aria-pressed={show === null} onClick={() => setQuery("show", null)}>
+        {PAGE.list.all} <b>{total}</b>
+      </button>
+      {GROUPS.map((group) => (
+        <button
+          key={group}
+          type="button"
+          className={counts[group] === 0 ? "chip zero" : "chip"}
+          aria-pressed={show === group}
+          onClick={() => setQuery("show", show === group ? null : group)}
+        >
+          <span className={`dot tone-${GROUP_TONES[group]}`} />
+          {STATUSES.group[group].label} <b>{counts[group]}</b>
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+function NoHit({ words, onClear }: { readonly words: string; readonly onClear: () => void }): ReactNode {
+  return (
+    <div className="card empty small">
+      <p>{fill(PAGE.list.noHit, { q: words })}</p>
+      <Button
+        onClick={() => {
+          onClear();
+          setQuery("q", null);
+          setQuery("show", null);
+        }}
+      >
+        {PAGE.list.clear}
+      </Button>
+    </div>
+  );
+}
+
+function Empty(): ReactNode {
+  const { session } = useShared();
+  return (
+    <>
+      <div className="head">
+        <h1>{PAGE.bots}</h1>
+      </div>
+      <div className="card empty" data-empty="bots">
+        <span className="tile lg tone-off">
+          <Icon name="bots" className="s28" />
+        </span>
+        <h2>{PAGE.list.emptyTitle}</h2>
+        <p>{PAGE.list.empty}</p>
+        <div className="acts">
+          <Button kind="pri" large icon="plus" onClick={() => go("/new")}>
+            {PAGE.newBot}
+          </Button>
+          {isSimulated(session.version) && (
+            <Button large onClick={() => go("/new")}>
+              {PAGE.list.simulatedPhone}
+            </Button>
+          )}
+        </div>
+        <p className="meta">
+          {PAGE.list.terminal} <span className="mono">{PAGE.list.command}</span>
+        </p>
+      </div>
+    </>
+  );
+}
+
+const SKELETONS = [120, 96, 134, 88, 110, 102];
+
+/** Nothing for a moment, then rows of the real height; words when it takes long. */
+function Loading(): ReactNode {
+  const { client } = useShared();
+  const lost = useConnection().state === "reconnecting";
+  return (
+    <>
+      <div className="head">
+        <h1>{PAGE.bots}</h1>
+      </div>
+      {lost ? (
+        <div className="card empty">
+          <span className="tile lg tone-heal">
+            <Icon name="reconnecting" className="s28" />
+          </span>
+          <h2>{PAGE.list.failedTitle}</h2>
+          <p>{PAGE.list.failed}</p>
+          <div className="acts">
+            <Button kind="pri" large onClick={() => client.reconnectNow()}>
+              {PAGE.list.tryNow}
+            </Button>
+          </div>
+        </div>
+      ) : (
+        <div className="card grid late" aria-busy="true">
+          {SKELETONS.map((width) => (
+            <div className="gr br" key={width}>
+              <div className="row">
+                <span className="ava" />
+                <div>
+                  <div className="skel" style={{ width, marginBottom: 7 }} />
+                  <div className="skel" style={{ width: 90, height: 9 }} />
+                </div>
+              </div>
+              <div className="skel" style={{ width: width * 1.6 }} />
+            </div>
+          ))}
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * What was typed into the wizard so far. Name and device name live as long as the tab; the proxy and the expected number
+ * are secrets and stay in memory.
+ */
+import { fill } from "./say.js";
+import { WIZARD } from "./texts/wizard.js";
+
+export interface Draft {
+  readonly name: string;
+  /** Null: made from the name. */
+  readonly deviceName: string | null;
+  readonly proxy: string;
+  readonly expectedPhone: string;
+}
+
+const KEY = "draft";
+const MOST_DEVICE = 50;
+const EMPTY: Draft = { name: "", deviceName: null, proxy: "", expectedPhone: "" };
+
+let draft: Draft | null = null;
+const expected = new Map<string, string>();
+const codePhones = new Map<string, string>();
+
+export function readDraft(): Draft {
+  draft ??= { ...EMPTY, ...kept() };
+  return draft;
+}
+
+export function keepDraft(changes: Partial<Draft>): Draft {
+  draft = { ...readDraft(), ...changes };
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify({ name: draft.name, deviceName: draft.deviceName }));
+  } catch {
+    // Without storage the draft lives as long as the page.
+  }
+  return draft;
+}
+
+export function dropDraft(): void {
+  draft = null;
+  try {
+    sessionStorage.removeItem(KEY);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
+function kept(): Partial<Draft> {
+  try {
+    const read: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+    if (typeof read !== "object" || read === null) return {};
+    const { name, deviceName } = read as Partial<Record<string, unknown>>;
+    return {
+      ...(typeof name === "string" ? { name } : {}),
+      ...(typeof deviceName === "string" ? { deviceName } : {}),
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** The device name a bot gets unless another was typed. */
+export function deviceNameOf(made: Pick<Draft, "name" | "deviceName">): string {
+  const typed = made.deviceName?.trim();
+  return [...(typed || fill(WIZARD.options.devicePrefix, { bot: made.name.trim() }))].slice(0, MOST_DEVICE).join("");
+}
+
+/** The number that is expected to scan, remembered for the attempts of this page's life. */
+export const expectedPhones = {
+  set: (bot: string, phone: string) => void expected.set(bot, phone),
+  of: (bot: string): string | undefined => expected.get(bot),
+};
+
+/** The number a pairing code was asked for. */
+export const askedPhones = {
+  set: (bot: string, phone: string) => void codePhones.set(bot, phone),
+  of: (bot: string): string | undefined => codePhones.get(bot),
+};

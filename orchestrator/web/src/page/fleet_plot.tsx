@@ -1,0 +1,203 @@
+/** Bots by status over time: a line, stacked areas on their own scale, incidents shaded and named; or the same as a table. */
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import type { FleetHistory } from "../generated.js";
+import { Button } from "./parts/ui.js";
+import { clock, fill, utc } from "./say.js";
+import { FLEET } from "./texts/fleet.js";
+import { STATUSES } from "./texts/statuses.js";
+import { byGroup, type Plot, plot } from "./view/fleet.js";
+import { GROUP_TONES, GROUPS } from "./view/groups.js";
+
+const words = FLEET.plot;
+const NARROW_PX = 560;
+
+interface FleetPlotProps {
+  readonly history: FleetHistory | null;
+  readonly hours: "1" | "24" | "168";
+}
+
+export function FleetPlot({ history, hours }: FleetPlotProps): ReactNode {
+  const [table, setTable] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const filled = history !== null && history.points.length > 1;
+  return (
+    <section className="card" aria-labelledby="plot-title">
+      <div className="ph">
+        <h2 id="plot-title">{words.title}</h2>
+        <span className="grow" />
+        <Button kind="ghost" pressed={table} onClick={() => setTable(!table)}>
+          {table ? words.picture : words.table}
+        </Button>
+      </div>
+      <div className="plot" ref={box}>
+        {!filled && <p className="nothing">{history === null ? "" : words.empty}</p>}
+        {filled && table && <Table history={history} />}
+        {filled && !table && width > 0 && <Picture history={history} hours={hours} width={width} />}
+      </div>
+    </section>
+  );
+}
+
+/** Redrawn for the room there is, never scaled down. */
+function useWidth(box: { readonly current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const watch = new ResizeObserver(([entry]) => setWidth(Math.floor(entry?.contentRect.width ?? 0)));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, [box]);
+  return width;
+}
+
+interface PictureProps {
+  readonly history: FleetHistory;
+  readonly hours: FleetPlotProps["hours"];
+  readonly width: number;
+}
+
+function Picture({ history, hours, width }: PictureProps): ReactNode {
+  const narrow = width < NARROW_PX;
+  const drawn = plot(history, width, narrow);
+  const now = Date.now();
+  const label = fill(words.label, {
+    hours: words.hours[hours],
+    connected: drawn.connected,
+    total: drawn.total,
+    low: drawn.lowest?.count ?? 0,
+    time: drawn.lowest === null ? "" : clock(drawn.lowest.at, now),
+  });
+  return (
+    <>
+      {narrow && <Legend drawn={drawn} />}
+      <svg
+        viewBox={`0 0 ${drawn.width} ${drawn.height}`}
+        width={drawn.width}
+        height={drawn.height}
+        role="img"
+        aria-label={label}
+      >
+        <Lines drawn={drawn} />
+        {drawn.shades.map((shade) => (
+          <g key={shade.id}>
+            <rect className="shade" x={shade.x} y={12} width={shade.width} height={288}>
+              <title>{shade.title}</title>
+            </rect>
+            {shade.nameX !== null && (
+              <text className="shade-name" x={shade.nameX} y={126} textAnchor="middle">
+                {shade.title}
+              </text>
+            )}
+          </g>
+        ))}
+        <path className="conn-fill" d={drawn.fill} />
+        <path className="conn-line" d={drawn.line} />
+        <text className="own" x={drawn.left} y={148}>
+          {words.own}
+        </text>
+        {drawn.areas.map((area) => (
+          <path key={area.group} className={`area tone-${GROUP_TONES[area.group]}`} d={area.path} />
+        ))}
+        {!narrow && <Names drawn={drawn} />}
+        <Times drawn={drawn} now={now} />
+      </svg>
+    </>
+  );
+}
+
+function Lines({ drawn }: { readonly drawn: Plot }): ReactNode {
+  return [...drawn.upper, ...drawn.lower].map((step) => (
+    <g key={step.y}>
+      <line x1={drawn.left} x2={drawn.width - drawn.right} y1={step.y} y2={step.y} stroke="var(--line)" />
+      <text x={drawn.left - 8} y={step.y + 4} textAnchor="end">
+        {step.text}
+      </text>
+    </g>
+  ));
+}
+
+function Names({ drawn }: { readonly drawn: Plot }): ReactNode {
+  const x = drawn.width - drawn.right + 12;
+  const named = drawn.areas.toReversed();
+  return (
+    <>
+      <rect className="tone-ok" x={x} y={drawn.endY - 4} width={8} height={8} rx={2} />
+      <text x={x + 14} y={drawn.endY + 4}>
+        {words.connected} {drawn.connected}
+      </text>
+      {named.map((area, index) => (
+        <g key={area.group}>
+          <rect className={`tone-${GROUP_TONES[area.group]}`} x={x} y={234 + index * 18} width={8} height={8} rx={2} />
+          <text x={x + 14} y={242 + index * 18}>
+            {STATUSES.group[area.group].label} {area.last}
+          </text>
+        </g>
+      ))}
+    </>
+  );
+}
+
+function Times({ drawn, now }: { readonly drawn: Plot; readonly now: number }): ReactNode {
+  return drawn.times.map((time, index) => {
+    const last = index === drawn.times.length - 1;
+    return (
+      <text key={time.x} x={time.x} y={318} textAnchor={last ? "end" : index === 0 ? "start" : "middle"}>
+        {last ? words.now : clock(time.at, now)}
+      </text>
+    );
+  });
+}
+
+function Legend({ drawn }: { readonly drawn: Plot }): ReactNode {
+  const all = [{ group: "ok" as const, last: drawn.connected }, ...drawn.areas.toReversed()];
+  return (
+    <ul className="legend">
+      {all.map((one) => (
+        <li className="row small dim" key={one.group}>
+          <i className={`dot square tone-${GROUP_TONES[one.group]}`} />
+          {STATUSES.group[one.group].label} {one.last}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Table({ history }: { readonly history: FleetHistory }): ReactNode {
+  const now = Date.now();
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
+    <section className="table-box" tabIndex={0} aria-label={words.title}>
+      <table className="tb many">
+        <thead>
+          <tr>
+            <th scope="col">{words.time}</th>
+            {GROUPS.map((group) => (
+              <th scope="col" key={group}>
+                {STATUSES.group[group].label}
+              </th>
+            ))}
+            <th scope="col">{words.workers}</th>
+            <th scope="col">{words.sockets}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {history.points.toReversed().map((point) => {
+            const counts = byGroup(point);
+            return (
+              <tr key={point.at}>
+                <td title={utc(point.at)}>{clock(point.at, now)}</td>
+                {GROUPS.map((group) => (
+                  <td key={group}>{point.statuses === null ? "–" : counts[group]}</td>
+                ))}
+                <td>{point.workers}</td>
+                <td>{point.sockets}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </section>
+  );
+}

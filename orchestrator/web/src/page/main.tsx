@@ -1,0 +1,174 @@
+/** Where the page begins: the code leaves the address, somebody signs in, the client starts, a route is shown. */
+import { lazy, type ReactNode, StrictMode, Suspense, useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import type { Bot } from "../generated.js";
+import { acquireUnifiedClient } from "../registry.js";
+import type { Lease } from "../types.js";
+import "./css/index.css";
+import { BotPage } from "./bot.js";
+import { BotsPage } from "./bots.js";
+import { Keys, useCommandBar } from "./keys.js";
+import { SharedContext, useBot, useLoaded } from "./live.js";
+import { Notifier } from "./notifier.js";
+import { type Route, routeOf, usePlace } from "./router.js";
+import { cookieTokens, type Session, signIn, takeCode } from "./session.js";
+import { Nowhere, Shell } from "./shell.js";
+import { Away, SignedOut } from "./signed_out.js";
+import { PAGE } from "./texts/page.js";
+import { followSystem } from "./theme.js";
+import { LinkPage } from "./wizard_link.js";
+import { NamePage, OptionsPage } from "./wizard_new.js";
+import { ReadyPage } from "./wizard_ready.js";
+
+const FleetPage = lazy(() => import("./fleet.js"));
+
+const code = takeCode(location, history);
+const RETRY_MS = 1_000;
+
+type Start =
+  | { readonly kind: "starting" }
+  | { readonly kind: "unreachable" }
+  | { readonly kind: "out"; readonly why: "none" | "used" }
+  | { readonly kind: "in"; readonly session: Session; readonly lease: Lease };
+
+function Page(): ReactNode {
+  const [start, setStart] = useState<Start>({ kind: "starting" });
+  useEffect(() => begin(setStart), []);
+  useEffect(() => followSystem(), []);
+  useNewCode();
+  if (start.kind === "starting") return null;
+  if (start.kind === "unreachable") return <Away />;
+  if (start.kind === "out") return <SignedOut why={start.why} />;
+  return (
+    <SharedContext value={{ client: start.lease.client, session: start.session }}>
+      <Notifier />
+      <Routed />
+    </SharedContext>
+  );
+}
+
+/** Sign in, again and again while the server does not answer. Returns how to end it all. */
+function begin(setStart: (start: Start) => void): () => void {
+  let lease: Lease | null = null;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let over = false;
+  const attempt = async () => {
+    const signed = await signIn(once());
+    if (over) return;
+    if (signed.kind === "unreachable") {
+      setStart({ kind: "unreachable" });
+      timer = setTimeout(() => void attempt(), RETRY_MS);
+    } else if (signed.kind === "out") {
+      setStart(signed);
+    } else {
+      const { session } = signed;
+      const taken = acquireUnifiedClient({ url: location.origin, userId: session.me.userId, getToken: cookieTokens });
+      lease = taken;
+      setStart({ kind: "in", session, lease: taken });
+    }
+  };
+  void attempt();
+  return () => {
+    over = true;
+    if (timer !== null) clearTimeout(timer);
+    lease?.release();
+  };
+}
+
+let unused = code;
+
+/** The code of the address, the first time. */
+function once(): string | null {
+  const taken = unused;
+  unused = null;
+  return taken;
+}
+
+/** A one-time address opened in this very tab changes only the part behind #, which loads nothing. */
+function useNewCode(): void {
+  useEffect(() => {
+    const onHash = () => {
+      if (location.hash.startsWith("#code=")) location.reload();
+    };
+    addEventListener("hashchange", onHash);
+    return () => removeEventListener("hashchange", onHash);
+  }, []);
+}
+
+function Routed(): ReactNode {
+  const { path } = usePlace();
+  const route = routeOf(path);
+  const bar = useCommandBar();
+  return (
+    <>
+      <Keys route={route} onSearch={bar.open} />
+      {show(route, bar.open)}
+      {bar.dialog}
+    </>
+  );
+}
+
+function show(route: Route, onSearch: () => void): ReactNode {
+  switch (route.page) {
+    case "bots":
+      return (
+        <Shell tab="bots" onSearch={onSearch}>
+          <BotsPage />
+        </Shell>
+      );
+    case "new":
+      return route.step === "name" ? <NamePage /> : <OptionsPage />;
+    case "link":
+      return (
+        <WithBot key={route.bot} id={route.bot} onSearch={onSearch} show={(bot) => <LinkPage bot={bot} />} whole />
+      );
+    case "ready":
+      return (
+        <WithBot key={route.bot} id={route.bot} onSearch={onSearch} show={(bot) => <ReadyPage bot={bot} />} whole />
+      );
+    case "bot":
+      return <WithBot key={route.bot} id={route.bot} onSearch={onSearch} show={(bot) => <BotPage bot={bot} />} />;
+    case "fleet":
+      return (
+        <Shell tab="fleet" onSearch={onSearch}>
+          <Suspense>
+            <FleetPage />
+          </Suspense>
+        </Shell>
+      );
+    case "nowhere":
+      return (
+        <Shell tab={null} onSearch={onSearch}>
+          <Nowhere text={PAGE.nowhere.text} />
+        </Shell>
+      );
+  }
+}
+
+interface WithBotProps {
+  readonly id: string;
+  readonly onSearch: () => void;
+  readonly show: (bot: Bot) => ReactNode;
+  /** The part brings its own frame. */
+  readonly whole?: boolean;
+}
+
+function WithBot({ id, onSearch, show: part, whole = false }: WithBotProps): ReactNode {
+  const bot = useBot(id);
+  const loaded = useLoaded();
+  if (bot !== undefined && whole) return part(bot);
+  return (
+    <Shell tab="bots" onSearch={onSearch}>
+      {bot !== undefined ? part(bot) : loaded && <Nowhere text={PAGE.nowhere.bot} />}
+    </Shell>
+  );
+}
+
+const root = document.getElementById("app");
+if (root !== null) {
+  createRoot(root).render(
+    <StrictMode>
+      <Page />
+    </StrictMode>,
+  );
+}

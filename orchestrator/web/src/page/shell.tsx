@@ -1,0 +1,216 @@
+/** The frame of every page: top bar, connection, banner, tab bar, overlays. Owns no content. */
+import { type ReactNode, useEffect, useState } from "react";
+import { LiveRegions } from "./announce.js";
+import { useNow } from "./clock.js";
+import { Brand, Icon } from "./icons.js";
+import { useConnection, useShared } from "./live.js";
+import { Menu } from "./parts/menu.js";
+import { Toasts } from "./parts/toasts.js";
+import { Avatar, Button, Kbd, Segmented } from "./parts/ui.js";
+import { A, go } from "./router.js";
+import { fill } from "./say.js";
+import { isSimulated, signOut } from "./session.js";
+import { PAGE } from "./texts/page.js";
+import { chooseTheme, chosenTheme, type Theme } from "./theme.js";
+import { socketView } from "./view/socket.js";
+
+interface ShellProps {
+  readonly tab: "bots" | "fleet" | null;
+  readonly children: ReactNode;
+  readonly onSearch: () => void;
+}
+
+/** A page with navigation. */
+export function Shell({ tab, children, onSearch }: ShellProps): ReactNode {
+  const { session } = useShared();
+  return (
+    <>
+      <SkipLink />
+      <header className="top">
+        <A className="brand" to="/" label={PAGE.product}>
+          <Brand />
+          <span>{PAGE.product}</span>
+        </A>
+        <nav className="nav row" aria-label={PAGE.nav}>
+          <A to="/" current={tab === "bots"}>
+            {PAGE.bots}
+          </A>
+          {session.me.operator && (
+            <A to="/fleet" current={tab === "fleet"}>
+              {PAGE.fleet}
+            </A>
+          )}
+        </nav>
+        <span className="grow" />
+        <Simulated />
+        <button type="button" className="btn ghost only-w" onClick={onSearch} aria-label={PAGE.search}>
+          <Icon name="search" className="s14" />
+          <span className="lbl">{PAGE.search}</span>
+          <Kbd>Ctrl K</Kbd>
+        </button>
+        <Pill />
+        <Account />
+      </header>
+      <Banner />
+      <main className="page" id="content" tabIndex={-1}>
+        {children}
+      </main>
+      <TabBar tab={tab} />
+      <Overlays />
+    </>
+  );
+}
+
+/** What lies over or beside every page. */
+export function Overlays(): ReactNode {
+  return (
+    <>
+      <Toasts />
+      <LiveRegions />
+    </>
+  );
+}
+
+export function SkipLink(): ReactNode {
+  return (
+    <a className="skip" href="#content">
+      {PAGE.skip}
+    </a>
+  );
+}
+
+export function Simulated(): ReactNode {
+  const { session } = useShared();
+  if (!isSimulated(session.version)) return null;
+  return (
+    <span className="sim" title={PAGE.simulatedTitle}>
+      {PAGE.simulated}
+    </span>
+  );
+}
+
+/** The user's own connection, always there. */
+export function Pill(): ReactNode {
+  const connection = useConnection();
+  const view = socketView(connection, useNow());
+  return (
+    <span className={`pill tone-${view.tone} ${connection.state}`} data-connection={connection.state}>
+      <span className="dot" />
+      <span className="num">{view.pill}</span>
+    </span>
+  );
+}
+
+/** What is wrong with the connection, and the one thing to do about it. */
+export function Banner(): ReactNode {
+  const { client } = useShared();
+  const connection = useConnection();
+  const view = socketView(connection, useNow());
+  if (view.banner === null) return null;
+  const moveHere = client.connectHere.bind(client);
+  const act = () => {
+    if (view.button === "use_here") moveHere();
+    else if (view.button === "reconnect_now") client.reconnectNow();
+    else location.reload();
+  };
+  return (
+    <div className={`banner tone-${view.tone}`} data-banner={connection.state}>
+      <Icon name={view.tone === "heal" ? "reconnecting" : "replaced"} />
+      <span className="grow">{view.banner}</span>
+      {view.buttonText && <Button onClick={act}>{view.buttonText}</Button>}
+    </div>
+  );
+}
+
+function Account(): ReactNode {
+  const { session } = useShared();
+  const { userId, operator } = session.me;
+  return (
+    <Menu
+      label={PAGE.account}
+      className="account"
+      head={
+        <div className="menu-head">
+          <b>{fill(PAGE.signedInAs, { user: userId })}</b>
+          {operator && <span className="meta">{PAGE.operator}</span>}
+          <ThemeChoice />
+        </div>
+      }
+      items={[
+        { id: "keys", label: PAGE.help, icon: "info", run: () => document.dispatchEvent(new CustomEvent("page:help")) },
+        { id: "api", label: PAGE.api, icon: "term", run: () => location.assign("/docs") },
+        { id: "out", label: PAGE.signOut, icon: "logged_out", run: () => void leave() },
+      ]}
+    >
+      <Avatar name={userId} className="round small" />
+    </Menu>
+  );
+}
+
+async function leave(): Promise<void> {
+  await signOut().catch(() => undefined);
+  location.assign("/");
+}
+
+function ThemeChoice(): ReactNode {
+  const [theme, setTheme] = useState<Theme>(chosenTheme);
+  return (
+    <Segmented
+      label={PAGE.account}
+      value={theme}
+      onChange={(chosen) => {
+        chooseTheme(chosen);
+        setTheme(chosen);
+      }}
+      choices={(["system", "light", "dark"] as const).map((id) => ({ id, label: PAGE.theme[id] }))}
+    />
+  );
+}
+
+function TabBar({ tab }: { readonly tab: ShellProps["tab"] }): ReactNode {
+  const { session } = useShared();
+  return (
+    <nav className={session.me.operator ? "tabbar" : "tabbar two-tabs"} aria-label={`${PAGE.nav}, bottom`}>
+      <A to="/" current={tab === "bots"}>
+        <Icon name="bots" />
+        {PAGE.bots}
+      </A>
+      <A to="/new">
+        <Icon name="plus" />
+        {PAGE.newBot}
+      </A>
+      {session.me.operator && (
+        <A to="/fleet" current={tab === "fleet"}>
+          <Icon name="fleet" />
+          {PAGE.fleet}
+        </A>
+      )}
+    </nav>
+  );
+}
+
+/** The title of the document while a page is shown. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+}
+
+/** A place that is not there. */
+export function Nowhere({ text }: { readonly text: string }): ReactNode {
+  useTitle(PAGE.nowhere.title);
+  return (
+    <div className="card empty">
+      <span className="tile lg tone-off">
+        <Icon name="q" className="s28" />
+      </span>
+      <h1>{PAGE.nowhere.title}</h1>
+      <p>{text}</p>
+      <div className="acts">
+        <Button kind="pri" large onClick={() => go("/")}>
+          {PAGE.nowhere.toBots}
+        </Button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import { STATUSES as ALL, type Reason, type Status } from "../../src/generated.js";
+import { LINKING } from "../../src/page/texts/linking.js";
+import { type LinkInput, type LinkState, linkView } from "../../src/page/view/link.js";
+import { ACCOUNT, attempt, bot, connection, NOW, qr } from "./support.js";
+
+const UI = { tab: "scan", cancelled: false, refusedUntil: null, phoneFault: false } as const;
+
+function input(changes: Partial<LinkInput> = {}): LinkInput {
+  return {
+    bot: bot(),
+    link: attempt(),
+    connection: connection(),
+    ui: UI,
+    now: NOW,
+    maxTries: 10,
+    sync: null,
+    ...changes,
+  };
+}
+
+const reason = (code: string): Reason => ({ code, text: `About ${code}.` });
+const notice = (type: string, data: unknown = {}) => ({ type, at: NOW - 500, data });
+const pairing = {
+  kind: "pairing_code",
+  code: "7KQ4-MX2P",
+  expiresAt: NOW + 112_000,
+  attempt: 1,
+  statusVersion: 3,
+} as const;
+
+const CASES: ReadonlyArray<readonly [LinkState, Partial<LinkInput>]> = [
+  ["waiting", { bot: bot({ status: "starting" }) }],
+  ["waiting", { link: attempt({ code: null }) }],
+  ["scan", {}],
+  ["phone", { ui: { ...UI, tab: "phone" } }],
+  ["phone_error", { ui: { ...UI, tab: "phone", phoneFault: true } }],
+  ["phone_code", { ui: { ...UI, tab: "phone" }, link: attempt({ code: pairing }) }],
+  ["linking", { link: attempt({ code: null, notice: notice("pair_success") }) }],
+  ["restarting", { bot: bot({ status: "pairing", account: ACCOUNT }) }],
+  ["restarting", { bot: bot({ status: "connecting", account: ACCOUNT, link: null }) }],
+  [
+    "syncing",
+    { bot: bot({ status: "connected", account: ACCOUNT }), sync: { count: 340, done: false, at: NOW - 500 } },
+  ],
+  ["connected", { bot: bot({ status: "connected", account: ACCOUNT }), sync: { count: 340, done: true, at: NOW } }],
+  [
+    "connected",
+    { bot: bot({ status: "connected", account: ACCOUNT }), sync: { count: 9, done: false, at: NOW - 60_000 } },
+  ],
+  ["expired", { bot: bot({ status: "login_expired", reason: reason("codes_expired") }) }],
+  ["too_many", { bot: bot({ status: "login_expired" }), ui: { ...UI, refusedUntil: NOW + 60_000 } }],
+  ["multidevice", { link: attempt({ notice: notice("scanned_without_multidevice") }) }],
+  ["passkey", { bot: bot({ status: "passkey_required" }) }],
+  ["wrong", { bot: bot({ status: "login_expired", reason: reason("already_linked") }) }],
+  ["wrong", { bot: bot({ status: "login_expired", reason: reason("wrong_number") }) }],
+  ["pair_error", { bot: bot({ status: "login_expired", reason: reason("pair_failed") }) }],
+  [
+    "devices",
+    {
+      bot: bot({ status: "login_expired", reason: reason("pair_failed") }),
+      link: attempt({ code: null, notice: notice("pair_error", { code: "device_limit" }) }),
+    },
+  ],
+  ["banned", { bot: bot({ status: "banned", until: NOW + 3_600_000 }) }],
+  ["blocked", { bot: bot({ status: "blocked" }) }],
+  ["outdated", { bot: bot({ status: "outdated" }) }],
+  ["unreachable", { bot: bot({ status: "starting", reason: reason("dns_failed"), retryAt: NOW + 8_000 }) }],
+  ["proxy", { bot: bot({ status: "starting", reason: reason("proxy_failed"), retryAt: NOW + 8_000 }) }],
+  ["logged_out", { bot: bot({ status: "logged_out", reason: reason("unlinked_on_phone") }) }],
+  ["replaced", { bot: bot({ status: "replaced" }) }],
+  ["failed", { bot: bot({ status: "failed", reason: reason("restart_budget_spent") }) }],
+  ["failed", { bot: bot({ status: "of a later version" as Status }) }],
+  ["socket_lost", { connection: connection({ state: "reconnecting", retryAt: NOW + 3_000 }) }],
+  ["elsewhere", { connection: connection({ state: "already_connected", elsewhereSince: NOW - 180_000 }) }],
+  ["cancelled", { ui: { ...UI, cancelled: true } }],
+  ["cancelled", { bot: bot({ status: "stopped" }) }],
+];
+
+describe("the Link step", () => {
+  it.each(CASES)("%s", (state, changes) => {
+    const view = linkView(input(changes));
+    expect(view.state).toBe(state);
+    expect(view.title).not.toMatch(/[{}]/);
+    expect(`${view.body} ${view.note} ${view.announce}`).not.toMatch(/[{}]|undefined|null|NaN/);
+  });
+
+  it("has a case for each of its states", () => {
+    expect(new Set(CASES.map(([state]) => state))).toEqual(new Set(Object.keys(LINKING.link)));
+  });
+
+  it("shows a code only where it may be scanned or typed", () => {
+    for (const [state, changes] of CASES) {
+      const shown = linkView(input(changes)).code !== null;
+      expect([state, shown]).toEqual([state, ["scan", "multidevice", "phone_code"].includes(state)]);
+    }
+  });
+
+  it("knows every status", () => {
+    for (const status of ALL) expect(linkView(input({ bot: bot({ status }) })).title).not.toBe("");
+  });
+
+  it("announces each code by its number and spells a pairing code", () => {
+    expect(linkView(input()).announce).toBe("Code 2 of 6 is ready to scan");
+    const typed = linkView(input({ ui: { ...UI, tab: "phone" }, link: attempt({ code: pairing }) }));
+    expect(typed.announce).toBe("Pairing code ready: 7 K Q 4, dash, M X 2 P");
+  });
+
+  it("interrupts only for what must not be scanned", () => {
+    const loud = CASES.filter(([, changes]) => linkView(input(changes)).assertive).map(([state]) => state);
+    expect(loud).toEqual(["socket_lost", "elsewhere"]);
+  });
+
+  it("counts down by the server's clock", () => {
+    const offset = 7_200_000;
+    const late = attempt({
+      code: qr({ expiresAt: NOW + offset + 14_000 }),
+      notice: notice("scanned_without_multidevice"),
+    });
+    const view = linkView(input({ connection: connection({ offset }), link: late }));
+    expect(view.note).toContain("valid for 14 s");
+  });
+});

@@ -1,0 +1,235 @@
+import { describe, expect, it } from "vitest";
+import { STATUSES as ALL, type Status } from "../../src/generated.js";
+import { fault, ofAddress, shortened, whole } from "../../src/page/phone.js";
+import { routeOf } from "../../src/page/router.js";
+import { bytes, fill, left, span, spelled } from "../../src/page/say.js";
+import { details, eventLine, learn } from "../../src/page/view/events.js";
+import { plot } from "../../src/page/view/fleet.js";
+import { count, found, lines, sections, windowOf } from "../../src/page/view/groups.js";
+import { meaning } from "../../src/page/view/keys.js";
+import { modulePx, qrPath } from "../../src/page/view/qr.js";
+import { ribbonParts, ribbonWords } from "../../src/page/view/ribbon.js";
+import { socketView } from "../../src/page/view/socket.js";
+import { statusView } from "../../src/page/view/status.js";
+import type { Frame } from "../../src/types.js";
+import { ACCOUNT, bot, connection, NOW } from "./support.js";
+
+describe("statuses", () => {
+  it("each has words, a group and no open braces", () => {
+    for (const status of ALL) {
+      const view = statusView(bot({ status, retryAt: NOW + 12_000, until: NOW + 60_000 }), NOW, true);
+      expect(`${view.label}${view.line}`).not.toMatch(/[{}]|undefined|NaN/);
+      expect(view.label).not.toBe(status);
+    }
+  });
+
+  it("an unknown one is a failure with its raw name", () => {
+    const view = statusView(bot({ status: "levitating" as Status }), NOW, false);
+    expect(view).toMatchObject({ label: "levitating", tone: "stop", icon: "failed" });
+    expect(view.line).toContain("levitating");
+  });
+
+  it("count down what happens by itself", () => {
+    const lost = bot({ status: "reconnecting", retryAt: NOW + 11_400 });
+    expect(statusView(lost, NOW, false).line).toContain("Next try in 12 s.");
+    expect(statusView(lost, NOW + 12_000, false).line).toContain("Trying again now.");
+    expect(statusView(bot(), NOW, false).line).toBe("Code 2 of 6 is on offer for 14 s more.");
+    expect(statusView(bot(), NOW + 15_000, false).line).toBe("A code is coming.");
+  });
+
+  it("offer what the server says is to be done", () => {
+    expect(statusView(bot({ userAction: "scan" }), NOW, false).action?.label).toBe("Show code");
+    expect(statusView(bot({ status: "outdated", userAction: "operator_upgrade" }), NOW, false).action).toBeNull();
+    expect(statusView(bot({ status: "outdated", userAction: "operator_upgrade" }), NOW, true).action?.label).toBe(
+      "See incident",
+    );
+    expect(statusView(bot({ status: "banned", userAction: "wait" }), NOW, false).action).toBeNull();
+  });
+});
+
+describe("the list", () => {
+  const fleet = [
+    bot({ id: "a", name: "Zeta" }),
+    bot({ id: "b", name: "Beta", status: "connected", account: ACCOUNT }),
+    bot({ id: "c", name: "alpha", status: "connected" }),
+    bot({ id: "d", name: "Off", status: "stopped" }),
+  ];
+
+  it("groups by who acts, in one order", () => {
+    expect(count(fleet)).toEqual({ you: 1, wait: 0, move: 0, ok: 2, off: 1 });
+    expect(sections(fleet, null).map((one) => [one.group, one.bots.map((each) => each.name)])).toEqual([
+      ["you", ["Zeta"]],
+      ["ok", ["alpha", "Beta"]],
+      ["off", ["Off"]],
+    ]);
+    expect(lines(sections(fleet, null), new Set(["ok"])).map((line) => line.kind)).toEqual([
+      "header",
+      "bot",
+      "header",
+      "header",
+      "bot",
+    ]);
+  });
+
+  it("finds by name and number", () => {
+    expect(found(fleet, "BET").map((one) => one.id)).toEqual(["b"]);
+    expect(found(fleet, "+49 151 123").map((one) => one.id)).toEqual(["b"]);
+    expect(found(fleet, "nobody")).toEqual([]);
+  });
+
+  it("keeps what is near the screen", () => {
+    const tops = Array.from({ length: 201 }, (_, index) => index * 57);
+    expect(windowOf(tops, 0, 900)).toEqual({ first: 0, last: 26 });
+    expect(windowOf(tops, 5700, 6600)).toEqual({ first: 90, last: 126 });
+    expect(windowOf(tops, 1e6, 1e6 + 900).last).toBe(200);
+  });
+});
+
+describe("times and numbers", () => {
+  it("are told as coarsely as they are long", () => {
+    expect([4_000, 180_000, 5_340_000, 7_200_000, 518_400_000].map(span)).toEqual([
+      "4 s",
+      "3 min",
+      "1 h 29 m",
+      "2 h",
+      "6 d",
+    ]);
+    expect([left(NOW + 1, NOW), left(NOW + 112_000, NOW), left(NOW - 5, NOW)]).toEqual(["1 s", "1 min 52 s", "0 s"]);
+    expect([bytes(999), bytes(214_300), bytes(3_400_000)]).toEqual(["999 B", "214 kB", "3.4 MB"]);
+    expect(spelled("7KQ4-MX2P")).toBe("7 K Q 4, dash, M X 2 P");
+    expect(fill("{a} {b}", { a: 0 })).toBe("0 {b}");
+  });
+
+  it("phone numbers are shortened, and typed in any way", () => {
+    expect(shortened("4915112345678")).toBe("+49 151 ••• 5678");
+    expect(whole("4915112345678")).toBe("+49 151 1234 5678");
+    expect([fault("030 901 1200"), fault("+49 30"), fault("0049 (30) 901-1200"), fault("+1".padEnd(20, "2"))]).toEqual([
+      "country",
+      "short",
+      null,
+      "long",
+    ]);
+    expect([ofAddress("4915112345678:3@s.whatsapp.net"), ofAddress("12@lid")]).toEqual(["4915112345678", null]);
+  });
+});
+
+describe("the connection", () => {
+  it("leaves out moments nobody told", () => {
+    expect(socketView(connection({ state: "reconnecting", retryAt: NOW + 3_000, asOf: NOW }), NOW).pill).toBe(
+      "Reconnecting in 3 s",
+    );
+    expect(socketView(connection({ state: "reconnecting" }), NOW)).toMatchObject({
+      pill: "Reconnecting…",
+      banner: "Not live.",
+      button: "reconnect_now",
+    });
+    expect(socketView(connection({ state: "already_connected" }), NOW).banner).toBe(
+      "You are connected in another browser.",
+    );
+    expect(socketView(connection({ state: "taken_over" }), NOW)).toMatchObject({ tone: "you", button: "use_here" });
+    expect(socketView(connection(), NOW)).toMatchObject({ live: true, banner: null });
+  });
+});
+
+const frame = (type: string, data: object, event = "message_sync"): Frame => ({
+  event,
+  type,
+  id: type,
+  botId: "b",
+  at: NOW,
+  data,
+});
+
+describe("the live log", () => {
+  const text = frame("message", {
+    chat: "77@lid",
+    chatPn: "4917212345611@s.whatsapp.net",
+    sender: "77@lid",
+    senderPn: "4917212345611@s.whatsapp.net",
+    fromMe: false,
+    messageId: "M",
+    kind: "text",
+    text: "my secret plan",
+    pushName: "Jonas Weber",
+    sentAt: NOW,
+  });
+
+  it("names people, and never says what they wrote", () => {
+    expect(eventLine(text).text).toBe("From Jonas Weber: text");
+    expect(details(text)).not.toMatch(/secret plan|4917212345611/);
+    const people = new Map<string, string>();
+    learn(people, text);
+    const sent = frame("send_result", {
+      id: "job_1",
+      to: "77@lid",
+      state: "failed",
+      error: { code: "not_on_whatsapp", text: "That number is not on WhatsApp." },
+    });
+    expect(eventLine(sent, null, people)).toMatchObject({
+      text: "Not sent to Jonas Weber: That number is not on WhatsApp.",
+      problem: true,
+      topic: "sends",
+    });
+  });
+
+  it("tells a change of status from both sides, and types it does not know by name", () => {
+    const status = frame("status", { status: "reconnecting" }, "bot_status_update");
+    expect(eventLine(status, "connected").text).toBe("Status: Connected → Reconnecting");
+    expect(eventLine(frame("moon_phase", {})).text).toBe("moon phase");
+    expect(eventLine(frame("stream_error", { code: "503", expected: true }, "whatsapp_connection_event")).problem).toBe(
+      false,
+    );
+  });
+});
+
+describe("pictures", () => {
+  it("a code is drawn in whole pixels, never under 256", () => {
+    const svg =
+      '<svg xmlns="x" viewBox="0 0 61 61" shape-rendering="crispEdges"><rect width="61" height="61" fill="#fff"/><path fill="#000" d="M4 4h7v1H4zM14 4h3v1H14z"/></svg>';
+    expect(qrPath(svg)).toEqual({ size: 61, path: "M4 4h7v1H4zM14 4h3v1H14z" });
+    expect(qrPath('<svg viewBox="0 0 61 61"><path d="M4 4" onload="x()"/><script/></svg>')?.path).toBe("M4 4");
+    expect(qrPath("<svg/>")).toBeNull();
+    for (const size of [29, 57, 61, 65, 69, 77]) expect(modulePx(size, 325) * size).toBeGreaterThanOrEqual(256);
+    expect(modulePx(65, 325)).toBe(5);
+  });
+
+  it("a ribbon says in words what it shows in colour", () => {
+    const slots = [null, ...Array(45).fill("connected"), "reconnecting", "reconnecting"];
+    expect(ribbonWords(slots)).toBe("Last 24 hours: Connected 94 %, Reconnecting 4 %");
+    expect(ribbonParts(slots, 20).map((part) => part.tone)).toEqual(["off", "ok", "heal"]);
+  });
+
+  it("a plot of a fleet without a past is drawn too", () => {
+    const point = (connected: number) => ({
+      at: NOW,
+      statuses: { connected, banned: 1 },
+      workers: 1,
+      sockets: 1,
+      events: 0,
+      workerRestarts: 0,
+    });
+    const drawn = plot({ stepMs: 60_000, points: [point(3), point(2)], incidents: [] }, 900, false);
+    expect(drawn).toMatchObject({ connected: 2, total: 3, lowest: { count: 2 } });
+    expect(JSON.stringify(drawn)).not.toMatch(/NaN|null/);
+  });
+});
+
+describe("addresses and keys", () => {
+  it("every address of the page has its part", () => {
+    expect(
+      ["/", "/new", "/new/options", "/fleet", "/bots/bot_1", "/bots/bot_1/link", "/bots/bot_1/ready", "/x"].map(
+        (path) => routeOf(path).page,
+      ),
+    ).toEqual(["bots", "new", "new", "fleet", "bot", "link", "ready", "nowhere"]);
+  });
+
+  it("single keys do nothing in fields, or when they are off", () => {
+    const press = { key: "n", ctrl: false, alt: false, typing: false, afterG: false, off: false };
+    expect(meaning(press, "bots")).toEqual({ kind: "new" });
+    expect(meaning({ ...press, typing: true }, "bots")).toBeNull();
+    expect(meaning({ ...press, off: true }, "bots")).toBeNull();
+    expect(meaning({ ...press, key: "y", afterG: true }, "bot")).toEqual({ kind: "go", to: "/?show=you" });
+    expect(meaning({ ...press, key: "k", ctrl: true, typing: true }, "link")).toEqual({ kind: "search" });
+    expect(meaning({ ...press, key: "j" }, "fleet")).toBeNull();
+  });
+});
