@@ -42,6 +42,8 @@ class StoredData(msgspec.Struct, frozen=True, rename="camel"):
     sent_at: Ms
     """As WhatsApp says; of a send it has not taken, when it was queued."""
     push_name: str | None = None
+    chat_name: str | UnsetType = UNSET
+    """Of a group, as it was called then; not of its first message here, before the name was known."""
     text: str | UnsetType = UNSET
     mentions: list[str] | UnsetType = UNSET
     quoted: Quoted | UnsetType = UNSET

@@ -29,6 +29,7 @@ async def test_groups_calls_and_presence(server: Server, whatsapp: LoopbackServe
     await _changes(socket, team, ada, bob)
     await _calls(socket, team, ada, phone)
     await _presence(server, socket, team, ada, phone)
+    await _restarted(server, socket, bot, team, ada)
     other = await server.call("POST", f"/bots/{bot}/messages?wait=10", {"to": "120363000000000777@g.us", "text": "x"})
     assert (other["state"], other["error"]["code"]) == ("failed", "not_in_group")
     for secret in ("Rowing team", "Crew", "hello all", "We row", ada.number):
@@ -138,6 +139,25 @@ async def _calls(socket: NodeSocket, team: Group, ada: Contact, phone: Phone) ->
     states = [("offer", True), ("accepted_elsewhere", True), ("ended", True)]
     assert told(taken) == [(state, video, False, person, person) for state, video in states]
     assert told(there) == [("offer", True, True, str(team.jid), person)]
+
+
+async def _restarted(server: Server, socket: NodeSocket, bot: str, team: Group, ada: Contact) -> None:
+    """The name outlives the session: nobody is asked again, and stored messages have it."""
+    asked = team.server.ledger.count("iq", name="w:g2/query")
+    await server.call("POST", f"/bots/{bot}/stop", {}, status=202)
+    await server.bot_until(bot, lambda seen: seen["status"] == "stopped")
+    meanwhile = await team.send(ada, kinds.text("while you were away"))
+    team.rename(ada, "Crew of four")
+    await server.call("POST", f"/bots/{bot}/start", {}, status=202)
+    await server.bot_until(bot, lambda seen: seen["status"] == "connected")
+    data = (await _one(socket, "message", lambda data: data["messageId"] == meanwhile))["data"]
+    assert (data["chatName"], data["text"]) == ("Crew", "while you were away")
+    await _one(socket, "group", lambda data: data["chatName"] == "Crew of four")
+    back = await team.send(ada, kinds.text("welcome back"))
+    await _one(socket, "message", lambda data: data["messageId"] == back and data["chatName"] == "Crew of four")
+    assert team.server.ledger.count("iq", name="w:g2/query") == asked
+    page = await server.call("GET", f"/bots/{bot}/messages?chat={team.jid}&limit=1")
+    assert [one["data"]["chatName"] for one in page["messages"]] == ["Crew of four"]
 
 
 async def _presence(server: Server, socket: NodeSocket, team: Group, ada: Contact, phone: Phone) -> None:
