@@ -109,14 +109,23 @@ function botsOf(state: State): State["bots"] {
   return state.bots;
 }
 
-declare const process: { readonly env: { readonly NODE_ENV?: string } } | undefined;
+declare const process: { readonly env: { readonly NODE_ENV?: string } };
+
+/** What bundlers put in place of the variable; a plain browser has none, and is no place to advise developers. */
+function isDevelopment(): boolean {
+  try {
+    return process.env.NODE_ENV !== "production";
+  } catch {
+    return false;
+  }
+}
 
 const advised = new Set<string>();
 
 /** Says once how to migrate, in development only. */
 function useAdvice(name: string, instead: string): void {
   useEffect(() => {
-    if (advised.has(name) || (typeof process !== "undefined" && process.env.NODE_ENV === "production")) return;
+    if (advised.has(name) || !isDevelopment()) return;
     advised.add(name);
     // biome-ignore lint/suspicious/noConsole: the advice of a deprecated name is for the developer's console
     console.info(`${name} shares the one connection now. To migrate: ${instead}.`);

@@ -82,11 +82,15 @@ export function useClient({ url = defaultUrl(), userId, getToken }: HookOptions)
   return client;
 }
 
-declare const process: { readonly env: { readonly NEXT_PUBLIC_BOT_WEBSOCKET_URL?: string } } | undefined;
+declare const process: { readonly env: { readonly NEXT_PUBLIC_BOT_WEBSOCKET_URL?: string } };
 
-/** What bundlers put in place of the variable; there is no `process` in a plain browser. */
+/** What bundlers put in place of the variable; a plain browser has no `process` to ask. */
 function defaultUrl(): string {
-  return (typeof process === "undefined" ? undefined : process.env.NEXT_PUBLIC_BOT_WEBSOCKET_URL) ?? "";
+  try {
+    return process.env.NEXT_PUBLIC_BOT_WEBSOCKET_URL ?? "";
+  } catch {
+    return "";
+  }
 }
 
 interface Pick<Selected> {
