@@ -6,6 +6,7 @@ The one source: OpenAPI, the page's types and the docs are generated from these 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -111,6 +112,22 @@ SEND_ERRORS = _table(
     Code("media_failed", "The media could not be uploaded."),
 )
 """`SendJob.error.code`."""
+
+BAN_CAUSES: Mapping[int, str] = {
+    101: "too many messages to people who do not know this number",
+    102: "too many people blocked this number",
+    103: "too many groups created with people who do not know this number",
+    104: "too many identical messages",
+    106: "too many broadcast messages",
+}
+"""Why WhatsApp banned an account for a while, by its number (whatsmeow types/events/events.go: TempBanReason)."""
+
+
+def ban_text(number: int) -> str:
+    """Return what a temporary ban says to people."""
+    cause = BAN_CAUSES.get(number, "WhatsApp gave no cause")
+    return f"WhatsApp has banned the account for a while: {cause}."
+
 
 PAIR_ERRORS = _table(
     Code("already_linked", "That WhatsApp account is already linked to another bot."),

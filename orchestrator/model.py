@@ -76,6 +76,11 @@ class Bot(msgspec.Struct, frozen=True, rename="camel"):
     created_at: int
     presence: bool = False
     """The bot is told who is there and types; for that it is seen as available itself."""
+    tries_left: int | None = None
+    """Link attempts left this hour, of a bot that is not linked; None of one that is. As `link.triesLeft`, which is there
+    only while an attempt runs."""
+    tries_renew_at: int | None = None
+    """When the next one is given back."""
 
 
 class Position(msgspec.Struct, frozen=True, order=True):

@@ -228,7 +228,9 @@ def test_an_event_that_changed_the_status_is_told_once(tmp_path: Path) -> None:
         await room.open()
         types = await room.types()
         assert types.count("temporary_ban") == 1 and types.count("=banned") == 1
-        assert (await room.see(bot)).until == until
+        shown = await room.see(bot)
+        assert shown.until == until and shown.reason is not None
+        assert shown.reason.text.endswith("too many messages to people who do not know this number.")
 
     run(tmp_path, scenario)
 

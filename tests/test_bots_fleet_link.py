@@ -276,7 +276,12 @@ def test_the_wrong_account_is_unlinked_again(tmp_path: Path, wrong: str) -> None
         assert room.host.logouts == [bot.id] and bot.id not in room.host.running
         types = await room.types()
         assert types.count("pair_error") == 1 and types.count("pair_success") == 1
+        (told,) = [json.loads(event.data) for event in await room.events() if event.type == "pair_error"]
+        assert (told["code"], told["account"]["phone"]) == (wrong, phone), "the page names the number that was scanned"
         assert (await room.fleet.bot(USER, other.id)).status == "connected"
+        shown = await room.see(bot.id)
+        assert shown.link is None and shown.tries_left == room.limits.tries_per_hour - 1
+        assert shown.tries_renew_at is not None and (await room.see(other.id)).tries_left is None
 
     run(tmp_path, scenario)
 

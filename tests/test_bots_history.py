@@ -59,7 +59,9 @@ class Kept:
         self.past = Past("bot_1", newest, seen_ms)
 
     def read(self, hours: int, now_ms: int) -> BotHistory:
-        return history.read("bot_1", self.values.values(), self.bot.status, self.bot.since, hours, now_ms)
+        days = {day.day: day for day in self.values.values()}
+        wanted = [days[day] for day in history.needed(days, hours, now_ms)]
+        return history.read("bot_1", wanted, self.bot.status, self.bot.since, hours, now_ms)
 
 
 moves = st.lists(

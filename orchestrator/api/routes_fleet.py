@@ -14,6 +14,7 @@ from orchestrator.ports import BotHistory, FleetHistory, FleetNow, IncidentList
 from orchestrator.ports.histories import MOST_HOURS
 from orchestrator.ports.operations import HISTORY_HOURS
 
+MOST_RIBBON_HOURS = 48
 MOST_INCIDENT_HOURS = 90 * 24
 
 
@@ -23,7 +24,7 @@ async def bot_history(call: Call) -> web.StreamResponse:
 
 
 async def ribbons(call: Call) -> web.StreamResponse:
-    hours = call.number("hours", 24, 1, MOST_HOURS)
+    hours = call.number("hours", 24, 1, MOST_RIBBON_HOURS)
     return reply(schema.Ribbons(await call.parts.histories.ribbons(call.user(), hours)))
 
 
@@ -70,7 +71,7 @@ ROUTES = (
         "The same of all bots, in short: what to show for each half hour",
         schema.Ribbons,
         codes=("forbidden", "invalid_field"),
-        query=(("hours", f"1 to {MOST_HOURS}, 24"), _USER),
+        query=(("hours", f"1 to {MOST_RIBBON_HOURS}, 24"), _USER),
     ),
     Route("GET", "/fleet", fleet, "The fleet's figures (operators)", FleetNow, codes=("forbidden",)),
     Route(

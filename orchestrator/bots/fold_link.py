@@ -96,7 +96,7 @@ def paired(step: Step, verdict: Verdict, told: Told, *, current: bool) -> None:
         wrong = "wrong_number"
     if wrong is not None:
         step.set_private(rejected=told.incarnation)
-        _refuse(step, wrong, current=current)
+        _refuse(step, wrong, account, current=current)
         return
     private = step.private
     other = private.account_phone is not None and private.account_phone != account.phone
@@ -121,9 +121,9 @@ def paired(step: Step, verdict: Verdict, told: Told, *, current: bool) -> None:
         step.arm("pairing", verdict.next.after_s)
 
 
-def _refuse(step: Step, code: str, *, current: bool) -> None:
+def _refuse(step: Step, code: str, account: model.Account, *, current: bool) -> None:
     """Unlink a device that must not stay: as soon as its stream is back after 515, at most 15 s."""
-    step.tell("pair_error", {"code": code})
+    step.tell("pair_error", {"code": code, "account": account})
     session = step.s.session
     if current and session is not None:
         step.set(session=replace(session, purpose="reject"))

@@ -13,7 +13,8 @@ from orchestrator.bots.frames import frame_data, stream_error_label
 from orchestrator.bots.moves import Told
 from orchestrator.bots.record import Ending
 from orchestrator.bots.step import TOLD_RETRIES, WATCHDOGS, Step
-from orchestrator.model import Status
+from orchestrator.errors import ban_text
+from orchestrator.model import Reason, Status
 from orchestrator.supervisor import child, policy
 from sessions import lifecycle, model
 from sessions.lifecycle import Verdict
@@ -51,8 +52,16 @@ def _past(step: Step, verdict: Verdict, event: Told) -> None:
         case model.TemporarilyBanned() if step.s.session is None:
             _tell(step, verdict, event)
             _follow(step, verdict, event.at_ms)
+            _name_cause(step, event.event)
         case _:
             _tell(step, verdict, event)
+
+
+def _name_cause(step: Step, event: model.SessionEvent) -> None:
+    """Say why WhatsApp banned the account, where it said so."""
+    reason = step.bot.reason
+    if isinstance(event, model.TemporarilyBanned) and reason is not None and reason.code == "temporary_ban":
+        step.set_bot(reason=Reason(reason.code, ban_text(event.code)))
 
 
 def _while_leaving(step: Step, verdict: Verdict, event: Told) -> None:
@@ -94,6 +103,7 @@ def _present(step: Step, verdict: Verdict, event: Told) -> None:
             if isinstance(event.event, model.KeepaliveTimeout):
                 step.set(keepalive_open=True)
             _follow(step, verdict, event.at_ms)
+            _name_cause(step, event.event)
 
 
 def _tell(step: Step, verdict: Verdict, event: Told) -> None:

@@ -97,18 +97,31 @@ def _pieces(begin_ms: int, end_ms: int) -> Iterable[tuple[int, int]]:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
+def first_slot_ms(hours: int, now_ms: int) -> int:
+    """Return when the first of the half hours of a history begins."""
+    return now_ms - now_ms % SLOT_MS - (hours * 3_600_000 // SLOT_MS - 1) * SLOT_MS
+
+
+def needed(days: Iterable[int], hours: int, now_ms: int) -> set[int]:
+    """Return which days' records a history needs: those it reaches into, and the one that tells what was before."""
+    numbers = set(days)
+    first = day_of(first_slot_ms(hours, now_ms))
+    before = max((day for day in numbers if day < first), default=None)
+    return {day for day in numbers if day >= first or day == before}
+
+
 def read(bot: str, days: Iterable[Day], status: PastStatus, since_ms: int, hours: int, now_ms: int) -> BotHistory:
     """Return the last `hours` of a bot, ending with the half hour of `now_ms`.
 
     Args:
         bot: Its id.
-        days: Its records, in any order.
+        days: Its records, in any order; at least those that are `needed`.
         status: Its status now, in force since `since_ms`; what it was before that comes from the records.
         hours: 1 to `MOST_HOURS`.
         now_ms: Wall time.
     """
     count = hours * (3_600_000 // SLOT_MS)
-    first_ms = now_ms - now_ms % SLOT_MS - (count - 1) * SLOT_MS
+    first_ms = first_slot_ms(hours, now_ms)
     found: list[dict[str, int]] = [{} for _ in range(count)]
     restarts = [0] * count
 
@@ -122,8 +135,13 @@ def read(bot: str, days: Iterable[Day], status: PastStatus, since_ms: int, hours
         spend(*((last.then, last.until_ms) if last is not None else (day.was, day.was_since_ms)), midnight_ms)
         for slot, spent in day.slots.items():
             index = (midnight_ms + slot * SLOT_MS - first_ms) // SLOT_MS
-            for what, spent_ms in spent.items():
-                _add(found, index, what, spent_ms)
+            if not 0 <= index < count:
+                continue
+            if found[index]:
+                for what, spent_ms in spent.items():
+                    _add(found, index, what, spent_ms)
+            else:
+                found[index] = dict(spent)
         for slot, crashes in day.restarts.items():
             index = (midnight_ms + slot * SLOT_MS - first_ms) // SLOT_MS
             if 0 <= index < count:

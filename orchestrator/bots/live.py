@@ -39,8 +39,9 @@ def filled(
     by_silence = max(now_ms - moving_ms - PING_S * 1000, bot.since) if up else None
     proved = max((at for at in (proved_ms, by_silence) if at is not None), default=None)
     link = bot.link
+    left, renews_ms = record.tries(state.private.attempts_ms, tries_per_hour, now_ms)
+    linked = state.private.device_file is not None
     if link is not None:
-        left, renews_ms = record.tries(state.private.attempts_ms, tries_per_hour, now_ms)
         offer = state.offer
         link = msgspec.structs.replace(
             link,
@@ -53,4 +54,7 @@ def filled(
     retry_at = state.bot.retry_at
     if state.held_since_s is not None and retry_at is not None and state.want is not None:
         retry_at = max(retry_at, now_ms + round(HELD_RETRY_S * 1000))
-    return msgspec.structs.replace(bot, proved_at=proved, link=link, retry_at=retry_at)
+    return msgspec.structs.replace(
+        bot, proved_at=proved, link=link, retry_at=retry_at, tries_left=None if linked else left,
+        tries_renew_at=None if linked else renews_ms,
+    )  # fmt: skip

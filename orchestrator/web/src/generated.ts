@@ -131,6 +131,8 @@ export interface Bot {
   readonly restarts: number;
   readonly createdAt: number;
   readonly presence: boolean;
+  readonly triesLeft: number | null;
+  readonly triesRenewAt: number | null;
 }
 
 /** Why the status is what it is: a code of `errors.REASONS` and its text. */

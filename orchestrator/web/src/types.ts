@@ -27,7 +27,7 @@ export interface LifecycleData {
   readonly scanned_without_multidevice: NoData;
   readonly passkey_required: NoData;
   readonly pair_success: { readonly account: Account };
-  readonly pair_error: { readonly code: string };
+  readonly pair_error: { readonly code: string; readonly account?: Account };
   readonly whatsapp_connected: { readonly account: Account };
   readonly whatsapp_disconnected: NoData;
   readonly stream_error: {

@@ -36,5 +36,7 @@ export function makeBot(
     restarts: 0,
     createdAt: 1,
     presence: false,
+    triesLeft: null,
+    triesRenewAt: null,
   };
 }
