@@ -27,6 +27,8 @@ export function bot(changes: Partial<Bot> & { readonly status?: Status } = {}): 
     restarts: 0,
     presence: false,
     createdAt: NOW - 86_400_000,
+    triesLeft: null,
+    triesRenewAt: null,
     ...changes,
   };
 }
