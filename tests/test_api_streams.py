@@ -176,3 +176,19 @@ async def test_a_slow_reader_is_cut_off_and_goes_on_later(tmp_path: Path) -> Non
         async with streaming(api.by("ada")) as stream:
             told = await stream.take(400)
         assert [one.frame["seq"] for one in told] == list(range(1, 401))
+
+
+async def test_what_a_frame_cannot_hold_is_whole_by_rest(tmp_path: Path) -> None:
+    """A frame is at most 64 KiB and says `truncated`; its position names the whole event."""
+    async with serving(tmp_path) as api:
+        ada = api.by("ada")
+        text = "é" * 60_000
+        event = _event("ada", "", json.dumps({"messageId": "m", "text": text}, ensure_ascii=False).encode())
+        (position,) = await api.bus.commit([Entry("ada", event)])
+        assert isinstance(position, Position)
+        async with streaming(ada, after=f"{position.epoch}:{position.seq - 1}") as stream:
+            (told,) = await stream.take(1)
+        assert told.frame["truncated"] and told.frame["data"] == {"messageId": "m"}
+        assert len(json.dumps(told.frame)) <= 64 * 1024
+        page = (await ada("GET", "/events", after=f"{told.frame['epoch']}:{told.frame['prev']}", limit=1)).ok(200)
+        assert page["events"][0]["data"]["text"] == text and "truncated" not in page["events"][0]

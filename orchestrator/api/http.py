@@ -1,12 +1,11 @@
 """The HTTP boundary: who calls, what they sent, and how a refusal or a bug is answered.
 
-Owns the route record, principals, bodies, problem+json and idempotency; no route. It must never know a bot. Read
-`routes_bots.py` next.
+Owns the route record, principals, bodies and problem+json; no route. It must never know a bot. Read `once.py` for
+Idempotency-Key, `routes_bots.py` next.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,20 +16,20 @@ import structlog
 from aiohttp import web
 
 from orchestrator.api.limits import AllowanceName, Allowances
+from orchestrator.api.once import SecretAnswers, once, once_secret
 from orchestrator.api.schema import ProblemAnswer, UserLimits, validation_problem
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.errors import PROBLEMS, Refused, invalid
 from orchestrator.model import Principal, to_json
 from orchestrator.ports import Fleet, Histories, Operations, Outbox, Phones, ProxyCheck, SignIn, Tokens
-from orchestrator.store.idempotency import Conflict, Fresh, Idempotency, Pending, Recorded
+from orchestrator.store.idempotency import Idempotency
 from orchestrator.tasks import Tasks
 
 _log = structlog.get_logger("api")
 
 COOKIE = "orchestrator_session"
 MAX_BODY_BYTES = 256 * 1024
-MAX_KEY_CHARS = 128
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -61,6 +60,7 @@ class Parts:
     phones: Phones | None = None
     """Simulated ones; None where there is a WhatsApp."""
     allowances: Allowances = field(default_factory=Allowances)
+    secrets: SecretAnswers = field(default_factory=SecretAnswers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,8 @@ class Route:
     """Reachable without a principal."""
     once: bool = False
     """Honours Idempotency-Key by keeping the answer; never for answers that hold a secret."""
+    secret: bool = False
+    """The answer holds a secret: Idempotency-Key is honoured, and the answer kept in memory only, for a minute."""
     media: tuple[str, ...] = field(default=("application/json",))
 
 
@@ -237,9 +239,9 @@ def handle(parts: Parts, route: Route) -> _Next:
         body = _decode(route.body, raw, request) if route.body is not None else None
         call = replace(call, body=body)
         key = request.headers.get("Idempotency-Key")
-        if not route.once or key is None:
+        if not (route.once or route.secret) or key is None:
             return await route.handler(call)
-        return await _once(call, route, key, raw)
+        return await (once_secret if route.secret else once)(call, route, key, raw)
 
     return run
 
@@ -305,40 +307,3 @@ def _decode(kind: type, raw: bytes, request: web.Request) -> Any:
         raise validation_problem(error, kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise invalid("body", "body: this is not valid JSON") from None
-
-
-async def _once(call: Call, route: Route, key: str, raw: bytes) -> web.StreamResponse:
-    if not 1 <= len(key) <= MAX_KEY_CHARS or not key.isprintable():
-        raise invalid("Idempotency-Key", f"Idempotency-Key: give 1 to {MAX_KEY_CHARS} printable characters")
-    user, keys = call.principal.user, call.parts.keys
-    digest = hashlib.sha256(f"{call.request.method} {call.request.path_qs}\n".encode() + raw).digest()
-    match await keys.reserve(user, key, digest, call.parts.clock.wall_ms()):
-        case Recorded(status, body):
-            return web.Response(body=body, status=status, content_type="application/json")
-        case Conflict():
-            raise Refused("idempotency_conflict")
-        case Pending():
-            raise Refused(
-                "rate_limited", "The same request is being carried out; ask again in a moment.", retry_after_s=1
-            )
-        case Fresh(operation):
-            return await _carry_out(replace(call, operation=operation), route, key)
-
-
-async def _carry_out(call: Call, route: Route, key: str) -> web.StreamResponse:
-    user, keys = call.principal.user, call.parts.keys
-    try:
-        answer = await route.handler(call)
-        assert isinstance(answer, web.Response) and isinstance(answer.body, bytes)
-        await keys.record(user, key, answer.status, answer.body)
-    except Refused as refused:
-        # A refusal has changed nothing, save one of the store's: the work may be done and only the answer not kept.
-        if refused.retryable:
-            keys.leave(user, key)
-        else:
-            await keys.release(user, key)
-        raise
-    except BaseException:
-        keys.leave(user, key)
-        raise
-    return answer

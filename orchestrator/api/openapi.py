@@ -83,8 +83,10 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     ]
     found += [{"name": name, "in": "query", "description": what, "schema": text} for name, what in route.query]
     found += [{"name": name, "in": "header", "description": what, "schema": text} for name, what in route.headers]
-    if route.once:
+    if route.once or route.secret:
         what = "the same key with the same body is carried out once; the answer is kept 24 h"
+        if route.secret:
+            what = "the same key with the same body is answered the same for a minute; the answer is never stored"
         found.append({"name": "Idempotency-Key", "in": "header", "description": what, "schema": text})
     return found
 
@@ -133,7 +135,7 @@ def _problems(route: Route) -> dict[int, list[str]]:
         codes |= {"unauthorized", "token_expired", "auth_unavailable", "rate_limited"}
     if route.body is not None:
         codes |= {"invalid_field", "payload_too_large", "unsupported_media_type"}
-    if route.once:
+    if route.once or route.secret:
         codes |= {"idempotency_conflict", "rate_limited"}
     found: dict[int, list[str]] = {}
     for code in sorted(codes):

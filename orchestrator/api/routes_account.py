@@ -165,6 +165,7 @@ ROUTES = (
         schema.SwapCode,
         codes=("unauthorized", "token_expired", "invalid_field"),
         open=True,
+        secret=True,
     ),
     Route("DELETE", "/session", close_session, "Sign out", None, 204, open=True, codes=("unauthorized",)),
     Route(
@@ -176,6 +177,7 @@ ROUTES = (
         200,
         schema.AskCode,
         codes=("forbidden", "invalid_field"),
+        secret=True,
     ),
     Route(
         "GET",

@@ -256,6 +256,7 @@ ROUTES = (
         schema.AskPairingCode,
         codes=("invalid_field", "no_code_on_offer", "too_many_link_attempts", "whatsapp_unavailable", *_COMMAND),
         query=(_USER,),
+        secret=True,
     ),
     Route(
         "POST",

@@ -30,5 +30,6 @@ ROUTES = (
         Play,
         codes=("not_found", "forbidden", "no_code_on_offer", "invalid_field"),
         query=(("userId", "another user's, for operators"),),
+        once=True,
     ),
 )

@@ -276,8 +276,6 @@ def _migrate(connection: sqlite3.Connection, path: Path, now_ms: int) -> None:
     if not tables:
         script = "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)"
         _script(connection, f"{script} STRICT; PRAGMA application_id={_APPLICATION_ID};")
-    else:
-        connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")  # a write: shows now whether we may
     applied = dict(connection.execute("SELECT number, name FROM migrations").fetchall())
     known = migrations()
     newer = applied.keys() - {number for number, _, _ in known}
@@ -286,6 +284,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, now_ms: int) -> None:
             f"{path} was written by a newer version (migration {max(newer)}, this one knows up to {known[-1][0]}): "
             "run that version, or restore a backup"
         )
+    connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")  # a write: shows now whether we may
     for number, name, sql in known:
         if number not in applied:
             values = f"({number}, '{name}', {now_ms})"  # our own files' names
