@@ -14,19 +14,22 @@ PROBLEMS = {
     "storage_unavailable": 503, "auth_unavailable": 503, "server_draining": 503, "internal": 500,
     "method_not_allowed": 405, "not_acceptable": 406, "unsupported_media_type": 415, "rate_limited": 429,
 }  # fmt: skip
-REASONS = """codes_expired pair_failed phone_without_multidevice passkey_required pairing_timeout connection_lost
-    keepalive_lost server_restarting unlinked_on_phone main_device_gone account_banned temporary_ban client_outdated
-    client_refused refused unknown_refusal stream_replaced stream_error phone_not_seen worker_crashed
-    restart_budget_spent event_pump_dead keys_missing logged_out_by_user already_linked wrong_number
-    whatsapp_unreachable dns_failed tls_failed proxy_failed storage_unavailable held_by_incident script_failed""".split()
-SENDS = "not_on_whatsapp account_changed bot_deleted expired rejected restricted media_failed".split()
-PAIRS = "already_linked wrong_number device_limit keys".split()
+REASONS = [
+    "codes_expired", "pair_failed", "phone_without_multidevice", "passkey_required", "pairing_timeout", "connection_lost",
+    "keepalive_lost", "server_restarting", "unlinked_on_phone", "main_device_gone", "account_banned", "temporary_ban",
+    "client_outdated", "client_refused", "refused", "unknown_refusal", "stream_replaced", "stream_error",
+    "phone_not_seen", "worker_crashed", "restart_budget_spent", "event_pump_dead", "keys_missing", "logged_out_by_user",
+    "already_linked", "wrong_number", "whatsapp_unreachable", "dns_failed", "tls_failed", "proxy_failed",
+    "storage_unavailable", "held_by_incident", "script_failed",
+]  # fmt: skip
+SENDS = ["not_on_whatsapp", "account_changed", "bot_deleted", "expired", "rejected", "restricted", "media_failed"]
+PAIRS = ["already_linked", "wrong_number", "device_limit", "keys"]
 REFUSALS = {
     "unauthorized": False, "token_expired": False, "user_mismatch": False, "already_connected": False,
     "too_many_attempts": True, "auth_unavailable": True, "server_draining": True,
 }  # fmt: skip
-TERMINAL = "taken_over superseded token_expired revoked protocol_error flood".split()
-RETRYABLE = "slow_consumer server_draining max_age internal".split()
+TERMINAL = ["taken_over", "superseded", "token_expired", "revoked", "protocol_error", "flood"]
+RETRYABLE = ["slow_consumer", "server_draining", "max_age", "internal"]
 
 
 @pytest.mark.parametrize(("code", "http"), PROBLEMS.items())

@@ -133,6 +133,8 @@ def _problems(route: Route) -> dict[int, list[str]]:
     codes = {*route.codes, "internal"}
     if not route.open:
         codes |= {"unauthorized", "token_expired", "auth_unavailable", "rate_limited"}
+    if route.query:
+        codes |= {"invalid_field"}
     if route.body is not None:
         codes |= {"invalid_field", "payload_too_large", "unsupported_media_type"}
     if route.once or route.secret:

@@ -18,6 +18,9 @@ import aiohttp
 class RawSocket:
     """One WebSocket with the Engine.IO handshake done."""
 
+    patience_s = 5.0
+    """How long an answer may take."""
+
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         self._websocket = websocket
         self.opened_at = time.monotonic()
@@ -49,13 +52,13 @@ class RawSocket:
         else:
             await self._websocket.send_str(packet)
 
-    async def text(self, timeout_s: float = 5.0) -> str:
+    async def text(self, timeout_s: float | None = None) -> str:
         """Return the next text message."""
-        return await self._websocket.receive_str(timeout=timeout_s)
+        return await self._websocket.receive_str(timeout=timeout_s or self.patience_s)
 
     async def frame(self, type_: str) -> dict[str, Any]:
         """Return the next event frame of a type; others before it are passed over."""
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(self.patience_s):
             while True:
                 text = await self.text()
                 if text.startswith("42"):

@@ -84,10 +84,10 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def simulated(data_dir: Path, *options: str) -> AsyncIterator[Simulated]:
+async def simulated(data_dir: Path, *options: str, kind: type[Server] = Server) -> AsyncIterator[Simulated]:
     """Run a server on the simulated driver."""
     async with (
-        Server.running(data_dir, clean_environment(), "--driver", "simulated", *options) as server,
+        kind.running(data_dir, clean_environment(), "--driver", "simulated", *options) as server,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
     ):
         async with http.get(f"{server.url}/openapi.json") as answer:
