@@ -27,7 +27,8 @@ def frame_data(event: model.SessionEvent, verdict: Verdict, at_ms: int) -> dict[
             seconds = verdict.next.until_in_s if isinstance(verdict.next, Park) else 0.0
             return {"code": code, "until": at_ms + round(seconds * 1000)}
         case model.ConnectFailed(reason=number):
-            return {"reason": number}
+            # 0: the library could not name WhatsApp's number, and a number nobody sent is not told.
+            return {"reason": number or "unknown"}
         case model.KeysMissing():
             return {"reason": "keys_missing"}
         case model.OfflineSync(count=count, done=done):
