@@ -101,6 +101,8 @@ async def _one_request(
         if answer.content_type == "text/event-stream":
             return  # it goes on for ever: leaving is part of it
         said = await answer.read()
+    if said.startswith(b"The page is not built"):
+        return  # where nobody has built it, its address says so
     busy = answer.status == 503 and b'"whatsapp_unavailable"' in said
     assert answer.status < 500 or busy, (method, address, answer.status, said[:300])
     if answer.status >= 400 and method != "HEAD":
