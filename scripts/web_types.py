@@ -22,6 +22,9 @@ from orchestrator import errors
 from orchestrator.api.schema import AskPairingCode, Me, Ribbons, Version
 from orchestrator.api.schema import Link as LinkRequest
 from orchestrator.api.schema_send import SendMessage
+from orchestrator.bots.around import GroupData
+from orchestrator.bots.calls import CallData
+from orchestrator.bots.presences import PresenceData
 from orchestrator.errors import Code
 from orchestrator.gateway import protocol
 from orchestrator.gateway.command import Action
@@ -42,6 +45,9 @@ SERVER: Mapping[str, type] = {
     "ChangeData": translate_frames._ChangeData,
     "ReceiptData": translate_frames._ReceiptData,
     "UndecryptableData": translate_frames._UndecryptableData,
+    "GroupData": GroupData,
+    "CallData": CallData,
+    "PresenceData": PresenceData,
     "Me": Me,
     "Version": Version,
     "BotHistory": BotHistory,

@@ -87,9 +87,9 @@ export class Feed {
     this.#cursor = resumeReading(this.#cursor);
   }
 
-  /** No code may be shown any more. */
+  /** Not live: no code may be shown any more, and nobody knows who is there. */
   hideCodes(): void {
-    this.#store.change({ kind: "hide_codes", expiredAt: null }, true);
+    this.#store.change({ kind: "lost" }, true);
     this.#watchCodes();
   }
 
@@ -106,7 +106,7 @@ export class Feed {
     if (next === null) return;
     const wait = Math.max(0, next - this.offset - Date.now());
     this.#expiry = setTimeout(() => {
-      this.#store.change({ kind: "hide_codes", expiredAt: Date.now() + this.offset }, true);
+      this.#store.change({ kind: "expire", at: Date.now() + this.offset }, true);
       this.#watchCodes();
     }, wait);
   }

@@ -295,6 +295,65 @@ export interface UndecryptableData {
   readonly messageId: string;
 }
 
+/** `data` of a `group` frame. */
+export interface GroupData {
+  readonly chat: string;
+  readonly chatName: string | null;
+  readonly sender: string | null;
+  readonly at: number;
+  readonly changes: ReadonlyArray<GroupChange>;
+}
+
+/** One change of a group; `action` says which members hold something. */
+export interface GroupChange {
+  readonly action: "added" | "announce" | "created" | "deleted" | "demoted" | "description" | "disappearing" | "info" | "invite_link" | "joined" | "left" | "linked" | "locked" | "promoted" | "removed" | "subject" | "unlinked" | "unrecognised";
+  readonly participants?: ReadonlyArray<string>;
+  readonly me?: boolean;
+  readonly subject?: string | null;
+  readonly description?: string | null;
+  readonly on?: boolean | null;
+  readonly seconds?: number | null;
+  readonly link?: string | null;
+  readonly group?: string | null;
+  readonly reason?: string | null;
+  readonly members?: ReadonlyArray<GroupMember> | null;
+  readonly locked?: boolean | null;
+  readonly announce?: boolean | null;
+}
+
+/** One of a group's people. */
+export interface GroupMember {
+  readonly id: string;
+  readonly pn?: string | null;
+  readonly admin?: boolean;
+}
+
+/** `data` of a `call` frame. */
+export interface CallData {
+  readonly chat: string;
+  readonly sender: string;
+  readonly senderPn: string | null;
+  readonly fromMe: boolean;
+  readonly callId: string;
+  readonly state: "accepted_elsewhere" | "ended" | "missed" | "offer";
+  readonly video: boolean | null;
+  readonly group: boolean;
+  readonly at: number;
+  readonly reason?: string;
+}
+
+/** `data` of a `presence` frame. */
+export interface PresenceData {
+  readonly chat: string;
+  readonly chatPn: string | null;
+  readonly sender: string;
+  readonly senderPn: string | null;
+  readonly state: string;
+  readonly at: number;
+  readonly expiresAt: number;
+  readonly lastSeen?: number;
+}
+
 /** Who is calling. */
 export interface Me {
   readonly userId: string;

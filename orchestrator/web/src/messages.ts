@@ -3,8 +3,8 @@
  *
  * Types this version does not know change nothing here (they are in the log). Read `state.ts` for who asks.
  */
-import type { ChangeData, MessageData, ReceiptData, SendJob } from "./generated.js";
-import type { BotMessages, Chat, Frame, Message } from "./types.js";
+import type { ChangeData, MessageData, PresenceData, ReceiptData, SendJob } from "./generated.js";
+import type { BotMessages, Chat, Frame, Message, State } from "./types.js";
 
 /** How much is kept of one bot; the oldest goes first. */
 export interface MessageLimits {
@@ -13,7 +13,10 @@ export interface MessageLimits {
   readonly sends: number;
 }
 
-const NOTHING: BotMessages = { chats: {}, sends: {} };
+const NOTHING: BotMessages = { chats: {}, sends: {}, presence: {} };
+
+/** The server tells at most so many (chat, person) pairs of a bot. */
+const PRESENT_MOST = 256;
 
 /** The bot's messages after a `message_sync` frame; the same object when it changes nothing. */
 export function onMessage(
@@ -39,6 +42,8 @@ function folded(known: BotMessages, botId: string, frame: Frame, limits: Message
       return onTarget(known, frame.data as ChangeData, edited);
     case "revoked":
       return onTarget(known, frame.data as ChangeData, revoked);
+    case "presence":
+      return onPresence(known, frame.data as PresenceData);
     case "send_result":
       return onSend(known, frame.data as SendJob, limits.sends);
     default:
@@ -129,4 +134,19 @@ function onSend(known: BotMessages, job: SendJob, most: number): BotMessages {
   const { [job.id]: _, ...others } = known.sends;
   const all = Object.entries({ ...others, [job.id]: job });
   return { ...known, sends: Object.fromEntries(all.slice(-most)) };
+}
+
+function onPresence(known: BotMessages, data: PresenceData): BotMessages {
+  if (typeof data?.chat !== "string" || typeof data.sender !== "string") return known;
+  const people = { ...known.presence[data.chat], [data.sender]: data };
+  const { [data.chat]: _, ...others } = known.presence;
+  const chats = Object.entries({ ...others, [data.chat]: people });
+  return { ...known, presence: Object.fromEntries(chats.slice(-PRESENT_MOST)) };
+}
+
+/** Nobody knows any more who is there: what is still so is told again. */
+export function withoutPresence(messages: State["messages"]): State["messages"] {
+  const known = Object.entries(messages).filter(([, one]) => Object.keys(one.presence).length > 0);
+  if (known.length === 0) return messages;
+  return { ...messages, ...Object.fromEntries(known.map(([bot, one]) => [bot, { ...one, presence: {} }])) };
 }

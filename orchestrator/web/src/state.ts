@@ -7,7 +7,7 @@
 import type { Bot } from "./generated.js";
 import { onBot, onCode, onNotice, withoutCodes } from "./links.js";
 import { append, EMPTY_LOG } from "./log.js";
-import { type MessageLimits, onMessage } from "./messages.js";
+import { type MessageLimits, onMessage, withoutPresence } from "./messages.js";
 import type { Connection, Frame, LinkAttempt, State } from "./types.js";
 import { isBot, isDurable, type Snapshot } from "./wire.js";
 
@@ -50,8 +50,10 @@ export type Change =
   | { readonly kind: "connection"; readonly connection: Connection }
   /** The state of another tab, which has everything this one has. */
   | { readonly kind: "adopt"; readonly state: State }
-  /** Codes may be stale: all of them go, or those that have expired by the server's clock. */
-  | { readonly kind: "hide_codes"; readonly expiredAt: number | null };
+  /** Codes that have expired by the server's clock go. */
+  | { readonly kind: "expire"; readonly at: number }
+  /** Not live: what is only true now goes, all codes first. */
+  | { readonly kind: "lost" };
 
 /** The state after a change. */
 export function reduce(state: State, change: Change, limits: Limits): State {
@@ -64,8 +66,12 @@ export function reduce(state: State, change: Change, limits: Limits): State {
       return { ...state, connection: change.connection };
     case "adopt":
       return { ...change.state, connection: state.connection };
-    case "hide_codes":
-      return withLinks(state, withoutCodes(state.links, change.expiredAt));
+    case "expire":
+      return withLinks(state, withoutCodes(state.links, change.at));
+    case "lost": {
+      const messages = withoutPresence(state.messages);
+      return withLinks(messages === state.messages ? state : { ...state, messages }, withoutCodes(state.links, null));
+    }
   }
 }
 

@@ -6,11 +6,14 @@
 import type {
   Account,
   Bot,
+  CallData,
   ChangeData,
+  GroupData,
   LinkRequest,
   MessageData,
   PairingCode,
   Position,
+  PresenceData,
   ReceiptData,
   SendJob,
   SendRequest,
@@ -65,6 +68,10 @@ export interface MessageSyncData {
   readonly revoked: ChangeData;
   readonly undecryptable: UndecryptableData;
   readonly send_result: SendJob;
+  readonly group: GroupData;
+  readonly call: CallData;
+  /** Never stored: who is there and who types, until `expiresAt`. */
+  readonly presence: PresenceData;
 }
 
 /** A QR code on offer: a secret, gone from the state the moment it may be stale. */
@@ -240,6 +247,8 @@ export interface Chat {
 export interface BotMessages {
   readonly chats: { readonly [chat: string]: Chat };
   readonly sends: { readonly [job: string]: SendJob };
+  /** Who is there and who types, by chat and person; each holds until its `expiresAt`, and none while not live. */
+  readonly presence: { readonly [chat: string]: { readonly [sender: string]: PresenceData } };
 }
 
 /** Everything the page shows, immutable: what did not change keeps its identity. */

@@ -117,9 +117,24 @@ test("a bot's messages go with it, by event or by snapshot; a reconnection alone
   expect(state.messages).toEqual({});
 });
 
+test("presence: the newest of each person in a chat, gone when the connection is", () => {
+  const present = (sender: string, what: string) =>
+    take("presence", { ...from(sender), state: what, at: seq, expiresAt: 99 });
+  present("ada", "available");
+  present("ada", "typing");
+  present("bob", "available");
+  const people = state.messages.a?.presence.ada ?? {};
+  expect(Object.values(people).map((one) => one.state)).toEqual(["typing", "available"]);
+  message("1");
+  state = reduce(state, { kind: "lost" }, LIMITS);
+  expect(state.messages.a?.presence).toEqual({});
+  expect(shown()).toHaveLength(1);
+  expect(reduce(state, { kind: "lost" }, LIMITS)).toBe(state);
+});
+
 test("types of a later version change nothing but the log and the position", () => {
   const before = state.messages;
-  take("presence", { chat: "ada", state: "composing" });
+  take("something_new", { chat: "ada", state: "odd" });
   expect(state.messages).toBe(before);
   expect(state.position).toEqual({ epoch: "e", seq: 1 });
   expect(state.log.length).toBe(1);
