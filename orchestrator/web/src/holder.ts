@@ -8,7 +8,7 @@ import type { Feed } from "./feed.js";
 import type { Position, Ready } from "./generated.js";
 import { type Effect, type LinkEvent, type LinkState, OFF, type Shown, step, type TimerName } from "./link.js";
 import type { Frame, TokenReason, TokenSource } from "./types.js";
-import { readEnding, readFrame, readReady, readReplaying, readSnapshot, type Snapshot } from "./wire.js";
+import { isDurable, readEnding, readFrame, readReady, readReplaying, readSnapshot, type Snapshot } from "./wire.js";
 
 /** Acknowledge after so many frames: eight of the largest are a full window. */
 const ACK_FRAMES = 8;
@@ -40,6 +40,7 @@ export class Holder {
   #connectionId: string | null;
   #ready: Ready | null = null;
   #unacknowledged = 0;
+  #toAcknowledge: Position | null = null;
   #acknowledge: ReturnType<typeof setTimeout> | null = null;
 
   /** @param connectionId Of the socket a former holder had: proves that this one continues it. */
@@ -175,6 +176,7 @@ export class Holder {
     if (this.#acknowledge !== null) clearTimeout(this.#acknowledge);
     this.#acknowledge = null;
     this.#unacknowledged = 0;
+    this.#toAcknowledge = null;
     this.#ready = null;
     const wire = this.#wire;
     this.#wire = null;
@@ -193,7 +195,7 @@ export class Holder {
     this.#measure(frame);
     const verdict = this.#options.feed.take(frame);
     if (verdict === "gap") this.#resync(this.#options.feed.wanted);
-    if (frame.seq !== undefined && verdict !== "gap") this.#appliedOne();
+    if (isDurable(frame) && verdict !== "gap") this.#received(frame);
     if (verdict === "gap") return;
     this.#options.came(frame, verdict === "drop");
     this.#lookCaughtUp();
@@ -266,7 +268,11 @@ export class Holder {
     this.emit("resync", position);
   }
 
-  #appliedOne(): void {
+  /** Acknowledges what has been applied, as far as it came over this connection: of a replay for another tab, its frames. */
+  #received({ epoch, seq }: { readonly epoch: string; readonly seq: number }): void {
+    const { position } = this.#options.feed;
+    if (position === null || position.epoch !== epoch) return;
+    this.#toAcknowledge = { epoch, seq: Math.min(seq, position.seq) };
     this.#unacknowledged += 1;
     if (this.#unacknowledged >= ACK_FRAMES) this.#sendAck();
     else this.#acknowledge ??= setTimeout(() => this.#sendAck(), ACK_MS);
@@ -276,7 +282,6 @@ export class Holder {
     if (this.#acknowledge !== null) clearTimeout(this.#acknowledge);
     this.#acknowledge = null;
     this.#unacknowledged = 0;
-    const { position } = this.#options.feed;
-    if (position !== null) this.emit("ack", position);
+    if (this.#toAcknowledge !== null) this.emit("ack", this.#toAcknowledge);
   }
 }

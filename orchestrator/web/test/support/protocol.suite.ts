@@ -168,6 +168,26 @@ export function protocolCases(name: string, ground: () => Ground): void {
       expect(await ground().refusals()).toBe(before);
     });
 
+    test("a tab that was put away gets more than a window of what it missed through one that came later", async () => {
+      const { user } = await ground().newUser();
+      const browser = play.browser(abilities);
+      const first = play.seat(browser, user);
+      await play.live(first);
+      let events = await ground().publish(user, 2);
+      await play.until(has(first, events), 5_000, "the first two");
+      first.tab.tell("frozen");
+      events = await ground().publish(user, 300);
+      const second = play.seat(browser, user);
+      await play.live(second);
+      first.tab.tell("thawed");
+      await play.until(has(first, events), 20_000, "all it missed");
+      events = await ground().publish(user, 2);
+      for (const seat of [first, second]) await play.until(has(seat, events), 5_000, "what follows");
+      gotAll(first, events);
+      expect(first.durable.length).toBeGreaterThanOrEqual(304);
+      expect(second.durable).toHaveLength(2);
+    });
+
     test.each(["closed", "crashed", "stuck"] as const)(
       "the holding tab is %s: another goes on within 5 s",
       async (end) => {
