@@ -30,6 +30,7 @@ from orchestrator.bots.alarms import Alarms
 from orchestrator.bots.fleet import BotFleet
 from orchestrator.bots.histories import BotHistories
 from orchestrator.bots.outbox import BotOutbox
+from orchestrator.bots.pace import Pace
 from orchestrator.bots.room import Limits
 from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import SystemClock
@@ -203,7 +204,11 @@ def _fleet(
         metrics=metrics,
         devices_dir=data_dir / "devices",
         limits=Limits(
-            settings.max_bots_per_user, settings.max_link_attempts_per_hour, settings.proxy, settings.proxy_allow
+            settings.max_bots_per_user,
+            settings.max_link_attempts_per_hour,
+            Pace(settings.send_rate / 60, settings.send_burst),
+            settings.proxy,
+            settings.proxy_allow,
         ),
         svg=qr.svg,
     )

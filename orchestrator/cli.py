@@ -66,6 +66,8 @@ def serve(
     max_link_attempts_per_hour: Annotated[
         int | None, _option("Link attempts a user may start in an hour [10].")
     ] = None,
+    send_rate: Annotated[int | None, _option("Messages a minute of one bot, 0 for no limit [60].")] = None,
+    send_burst: Annotated[int | None, _option("Messages a bot may send at once [20].")] = None,
     proxy: Annotated[str | None, _option("Default proxy for sessions, http:// or socks5://.")] = None,
     proxy_allow: Annotated[str | None, _option("Private proxies that bots may use, separated by commas.")] = None,
     retain_events: Annotated[int | None, _option("Events kept of a user's log [10000].")] = None,

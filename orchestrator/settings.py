@@ -56,6 +56,10 @@ class Settings:
     """Starts a second."""
     max_bots_per_user: int = 20
     max_link_attempts_per_hour: int = 10
+    send_rate: int = 60
+    """Messages a minute of one bot, after `send_burst` at once; 0 is no limit. WhatsApp tells no number: a guess on the
+    gentle side."""
+    send_burst: int = 20
     proxy: str | None = None
     proxy_allow: tuple[str, ...] = ()
     retain_events: int = 10_000
@@ -275,6 +279,8 @@ _RANGES = (
     ("start_rate", 1, 1000),
     ("max_bots_per_user", 1, 100_000),
     ("max_link_attempts_per_hour", 1, 10_000),
+    ("send_rate", 0, 100_000),
+    ("send_burst", 1, 100_000),
     ("retain_events", 100, 10_000_000),
     ("retain_hours", 1, 10 * 366 * 24),
     ("retain_bytes", 1024 * 1024, 1 << 40),

@@ -306,6 +306,15 @@ class SendUnknown(msgspec.Struct, frozen=True, tag=True):
 SendOutcome = Sent | NotSent | SendRejected | SendUnknown
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What is known of a phone number."""
+
+    on_whatsapp: bool | None
+    """None: it could not be told now."""
+    lid: str | None = None
+    """Its LID form, when that is known."""
+
+
 class SendFinished(msgspec.Struct, frozen=True, tag=True):
     """A send's outcome, spooled before it is reported."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from sessions.model import Account, Outgoing, SendOutcome, SessionEvent
+from sessions.model import Account, Found, Outgoing, SendOutcome, SessionEvent
 
 
 class SessionSpec(msgspec.Struct, frozen=True):
@@ -96,6 +96,13 @@ class Session(Protocol):
         """Ask WhatsApp for a group's name and members, at most 20 s; the answer arrives as a spooled `GroupKnown`.
 
         No answer comes when the session is not connected, or `chat` is no group's address.
+        """
+        ...
+
+    async def find(self, phone: str) -> Found:
+        """Say who is behind a phone number (digits): from what the library knows, else WhatsApp is asked, within 6 s.
+
+        Never raises; a session that is not connected knows nothing.
         """
         ...
 

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sessions import kinds, model, pictures
-from sessions.model import Account, Jid, Outgoing, SendOutcome
+from sessions.model import LID_SERVER, Account, Found, Jid, Outgoing, SendOutcome
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.simulated_phone import PhoneError as PhoneError
 from sessions.simulated_phone import SimulatedPhone as SimulatedPhone
 from sessions.simulated_server import Options, SimulatedServer, TakenFile
+from sessions.simulated_store import lid_of
 from sessions.worker_tasks import in_thread
 
 LIBRARY = "simulated"
@@ -132,6 +133,14 @@ class SimulatedSession:
         account = self._server.account
         if self._server.state == "connected" and account is not None and chat.endswith(f"@{model.GROUP_SERVER}"):
             self._server.emit(self._server.groups.answer(chat, account.phone), kinds.GROUP_KNOWN)
+
+    async def find(self, phone: str) -> Found:
+        """See `Session.find`."""
+        if self._server.state != "connected" or not phone.isdecimal():
+            return Found(None)
+        if phone in self._server.absent:
+            return Found(False)
+        return Found(True, f"{lid_of(phone)}@{LID_SERVER}")
 
     async def logout(self) -> bool:
         """See `Session.logout`. As with the library, no event tells of one's own logout."""

@@ -337,7 +337,8 @@ class SimulatedServer:
         if self.options.auto_receipts:
             for participant in self._readers(received):
                 self._acknowledge_soon(received.message_id, participant)
-        return model.Sent(received.message_id, self.wall_ms())
+        lid = f"{lid_of(number_of_person)}@{LID_SERVER}" if to.server == USER_SERVER else None
+        return model.Sent(received.message_id, self.wall_ms(), lid)
 
     def _readers(self, received: Received) -> list[str | None]:
         """Whose phones acknowledge a message: the contact's, or every other member's of a group."""

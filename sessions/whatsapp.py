@@ -31,9 +31,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from sessions import (
     compose,
     compose_media,
+    people,
     pictures,
     texts,
     translate,
@@ -43,6 +46,7 @@ from sessions import (
 )
 from sessions.media import Uploaded
 from sessions.model import (
+    LID_SERVER,
     USER_SERVER,
     Account,
     GroupKnown,
@@ -52,10 +56,12 @@ from sessions.model import (
     OutgoingMedia,
     SendOutcome,
     SendRejected,
+    Sent,
 )
 from sessions.session import Outlet, SessionSpec
 from sessions.uploads import UploadRoom
 from sessions.whatsapp_calls import SIGNATURES, EventCallback, LogCallback, Proxy, TextCallback
+from sessions.whatsapp_directory import Directory
 from sessions.whatsapp_events import CLASSES, SUBSCRIPTIONS
 from sessions.whatsapp_library import FileReady, Notes, Told
 from sessions.whatsapp_quiet import QUIET_LOOK_S, Quiet
@@ -71,10 +77,6 @@ _CHROME_PROPS: Final = 1
 _CHROME_CODE: Final = 1
 _CODE_NAME: Final = "Chrome (Linux)"
 """WhatsApp accepts only common browsers and systems here (whatsmeow pair-code.go)."""
-
-
-_NOBODY: Final = "Function returned nothing."
-"""Said when WhatsApp answered and named nobody (IsOnWhatsApp, neonize main.go)."""
 
 
 HANG_UP_S: Final = 0.6
@@ -153,6 +155,7 @@ class GoLibrary:
         """Errors the library logged since the start; only their number is kept."""
         self._clients: dict[bytes, Told] = {}
         self._messages = _generated("neonize.proto.Neonize_pb2")
+        self._directory = Directory(go, self._messages, self._bytes)
         self._e2e = _generated("waE2E.WAWebProtobufsE2E_pb2")
         self._props = _generated("waCompanionReg.WACompanionReg_pb2")
         self._callbacks = (
@@ -235,10 +238,14 @@ class GoLibrary:
         answer = self._messages.SendMessageReturnFunction.FromString(raw)
         if answer.Error:
             outcome = texts.send_outcome(answer.Error)
-            return self._no_lid(device, to) if outcome == NotSent("no_lid") else outcome
+            return self._directory.no_lid(device, to) if outcome == NotSent("no_lid") else outcome
         if not answer.HasField("SendResponse"):
             return NotSent("gone")
-        return texts.sent(answer.SendResponse.ID, answer.SendResponse.Timestamp)
+        outcome = texts.sent(answer.SendResponse.ID, answer.SendResponse.Timestamp)
+        chat = people.jid(answer.SendResponse.Chat)  # the LID the library has put in the place of a phone number
+        if isinstance(outcome, Sent) and to.server == USER_SERVER and chat is not None and chat.server == LID_SERVER:
+            outcome = msgspec.structs.replace(outcome, lid=str(chat.bare))
+        return outcome
 
     def upload(self, device: bytes, outgoing: OutgoingMedia) -> FileReady | SendOutcome:
         """Upload a file. The library copies its bytes; ours are a mapping, not another copy."""
@@ -269,16 +276,9 @@ class GoLibrary:
         )
         return FileReady(uploaded, picture)
 
-    def _no_lid(self, device: bytes, to: Jid) -> SendOutcome:
-        """Tell a number that is not on WhatsApp from one whose LID is not told today."""
-        if to.server != USER_SERVER:
-            return NotSent("no_lid")
-        raw = self._bytes(self._go.IsOnWhatsApp(device, f"+{to.user}".encode()))
-        found = self._messages.IsOnWhatsAppReturnFunction.FromString(raw)
-        answered = not found.Error or found.Error == _NOBODY
-        if answered and not any(person.IsIn for person in found.IsOnWhatsAppResponse):
-            return SendRejected("not_on_whatsapp")
-        return NotSent("no_lid")
+    def is_there(self, device: bytes, phone: str) -> bool | None:
+        """Ask about a number; the LID that WhatsApp tells goes into the device file."""
+        return self._directory.has(device, phone, self._jid(Jid(phone, USER_SERVER)))
 
     def group_info(self, device: bytes, group: Jid, known: Account | None) -> GroupKnown:
         """Ask for a group's name and members."""

@@ -46,6 +46,7 @@ SIGNATURES: Final[dict[str, tuple[list[Any], Any]]] = {
     "Upload": ([_TEXT, _POINTER, _NUMBER, _NUMBER], ctypes.POINTER(Bytes)),
     "IsOnWhatsApp": ([_TEXT, _TEXT], ctypes.POINTER(Bytes)),
     "GetGroupInfo": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(Bytes)),
+    "GetUserInfo": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(Bytes)),
     "SendPresence": ([_TEXT, _TEXT], _POINTER),
     "SubscribePresence": ([_TEXT, _TEXT, _NUMBER], _POINTER),
     "PairPhone": ([_TEXT, _TEXT, _NUMBER], ctypes.POINTER(Bytes)),

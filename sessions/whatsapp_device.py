@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from sessions.model import Account, Jid
+from sessions.model import LID_SERVER, Account, Jid
 
 _OPTIONS = (
     # The names the driver's long forms have are kept out: neonize appends `?_foreign_keys=on`, which `_z` swallows.
@@ -33,6 +33,8 @@ _QUERY = "SELECT jid, lid, push_name FROM whatsmeow_device"
 _HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'whatsmeow_device'"
 _BUSY_S = 5.0
 _QUERY_TIMEOUT_S = 10.0
+_LID = "SELECT lid FROM whatsmeow_lid_map WHERE pn = ?"
+_HAS_LIDS = "SELECT 1 FROM sqlite_master WHERE name = 'whatsmeow_lid_map'"
 _opened: set[str] = set()
 
 
@@ -72,7 +74,8 @@ def find(device_file: str, account_jid: str) -> Account | None:
     if not Path(device_file).exists():
         return None
     wanted = Jid.parse(account_jid)
-    for jid, lid, push_name in _read_elsewhere(device_file) if device_file in _opened else _read(device_file):
+    rows = _read_elsewhere(device_file, _HAS_TABLE, _QUERY) if device_file in _opened else _read(device_file)
+    for jid, lid, push_name in msgspec.convert(rows, list[Row]):
         with contextlib.suppress(ValueError):
             held = Jid.parse(jid)
             if held == wanted:
@@ -81,33 +84,45 @@ def find(device_file: str, account_jid: str) -> Account | None:
     return None
 
 
+def lid(device_file: str, phone: str) -> str | None:
+    """Return the LID form the library knows a phone number (digits) by; blocks for some 30 ms.
+
+    Raises:
+        DeviceUnreadable: the file is locked or damaged.
+    """
+    if not phone.isdecimal():
+        return None
+    rows = _read_elsewhere(device_file, _HAS_LIDS, _LID, phone)
+    return next((f"{row[0]}@{LID_SERVER}" for row in rows if isinstance(row[0], str) and row[0].isdecimal()), None)
+
+
 Row = tuple[str, str | None, str | None]
 
 
-def _read(device_file: str) -> list[Row]:
+def _read(device_file: str) -> list[list[object]]:
     try:
         with contextlib.closing(sqlite3.connect(_uri(device_file), uri=True, timeout=_BUSY_S)) as database:
             if not database.execute(_HAS_TABLE).fetchone():
                 return []
-            return [(str(jid), lid, name) for jid, lid, name in database.execute(_QUERY)]
+            return [[str(jid), lid, name] for jid, lid, name in database.execute(_QUERY)]
     except sqlite3.Error as error:
         raise DeviceUnreadable(type(error).__name__) from None
 
 
-def _read_elsewhere(device_file: str) -> list[Row]:
+def _read_elsewhere(device_file: str, has_table: str, query: str, *values: str) -> list[list[object]]:
     # The standard library alone, without site packages: such a child is up and done in some 30 ms.
     code = (
         "import json,sqlite3,sys;d=sqlite3.connect(sys.argv[1],uri=True,timeout=float(sys.argv[2]))\n"
-        "print(json.dumps(list(d.execute(sys.argv[4])) if d.execute(sys.argv[3]).fetchone() else []))"
+        "print(json.dumps(list(d.execute(sys.argv[4],sys.argv[5:])) if d.execute(sys.argv[3]).fetchone() else []))"
     )
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", code, _uri(device_file), str(_BUSY_S), _HAS_TABLE, _QUERY],
+            [sys.executable, "-I", "-S", "-c", code, _uri(device_file), str(_BUSY_S), has_table, query, *values],
             capture_output=True,
             timeout=_QUERY_TIMEOUT_S,
             check=True,
         )
-        return msgspec.json.decode(done.stdout, type=list[Row])
+        return msgspec.json.decode(done.stdout, type=list[list[object]])
     except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
         raise DeviceUnreadable(type(error).__name__) from None
 

@@ -113,6 +113,14 @@ class Library(Protocol):
         """Ask WhatsApp to tell when this person comes and goes; False when the library would not."""
         ...
 
+    def is_there(self, device: bytes, phone: str) -> bool | None:
+        """Ask WhatsApp whether a phone number has an account; the LID it tells then is in the device file.
+
+        Returns:
+            None when it did not say.
+        """
+        ...
+
     def pair_phone(self, device: bytes, phone: str) -> str:
         """Ask for a pairing code, a secret; empty when it was refused."""
         ...

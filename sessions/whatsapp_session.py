@@ -19,12 +19,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, TypeVar
 
 import msgspec
 
-from sessions import kinds, model, texts, translate, whatsapp_device, whatsapp_upload
-from sessions.model import Account, Jid, NotSent, Outgoing, SendOutcome, SendRejected, SendUnknown, SessionEvent
+from sessions import kinds, model, texts, translate, whatsapp_device, whatsapp_find, whatsapp_upload
+from sessions.model import Account, Found, Jid, NotSent, Outgoing, SendOutcome, SendRejected, SendUnknown, SessionEvent
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.slots import Held
 from sessions.whatsapp_library import FileReady, Library
@@ -135,7 +136,7 @@ class WhatsAppSession:
                 await self._one_send.acquire()
                 try:
                     await self._library.gate.call()
-                    if self._wanted() and self._connected:
+                    if self._is_up():
                         # Decided in the call's own thread: the outcome is spooled even while the loop hangs.
                         call = self._call("send", lambda: decided(self._library.send(self._id, to, outgoing, file)))
                         call.add_done_callback(lambda _: self._one_send.release())
@@ -164,6 +165,11 @@ class WhatsAppSession:
         except TimeoutError:
             answer = model.GroupKnown(chat, "failed")
         await in_thread("group", lambda: self._take(kinds.GROUP_KNOWN, msgspec.msgpack.encode(answer)))
+
+    async def find(self, phone: str) -> Found:
+        """See `Session.find`."""
+        ask = partial(self._call, "find", partial(self._library.is_there, self._id, phone))
+        return await whatsapp_find.find(self._spec.device_file, phone, self._library.gate, self._is_up, ask)
 
     async def logout(self) -> bool:
         """See `Session.logout`."""
@@ -276,6 +282,9 @@ class WhatsAppSession:
 
     def _wanted(self) -> bool:
         return self._phase == "running"
+
+    def _is_up(self) -> bool:
+        return self._wanted() and self._connected
 
     def _linking(self) -> bool:
         return self._wanted() and self._offered > 0 and not self._pumping

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from sessions.model import Outgoing, SendOutcome, SessionEvent
+from sessions.model import Found, Outgoing, SendOutcome, SessionEvent
 from sessions.session import SessionSpec
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -63,6 +63,15 @@ class AskGroup(msgspec.Struct, frozen=True, tag="ask_group"):
     chat: str
 
 
+class Find(msgspec.Struct, frozen=True, tag="find"):
+    """Ask who is behind a phone number. Answered by `Result` with `found`."""
+
+    call: int
+    bot: str
+    incarnation: str
+    phone: str
+
+
 class Logout(msgspec.Struct, frozen=True, tag="logout"):
     """Unlink at WhatsApp. Answered by `Result`, `ok` telling whether WhatsApp confirmed."""
 
@@ -88,7 +97,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """Stop every session, then exit."""
 
 
-ToWorker = Start | Stop | PairPhone | Send | AskGroup | Logout | SpoolCommitted | Ping | Shutdown
+ToWorker = Start | Stop | PairPhone | Send | AskGroup | Find | Logout | SpoolCommitted | Ping | Shutdown
 
 # --- worker to supervisor ------------------------------------------------------------------------------------
 
@@ -145,6 +154,7 @@ class Result(msgspec.Struct, frozen=True, tag="result"):
     code: str | None = None
     """A pairing code: a secret."""
     outcome: SendOutcome | None = None
+    found: Found | None = None
     error: str | None = None
     """One line, no secrets."""
 

@@ -92,6 +92,8 @@ class Host:
                 self._call(frame, "send", self._send(frame))
             case wire.AskGroup():
                 spawn("ask group", self._ask_group(frame))
+            case wire.Find():
+                self._call(frame, "find", self._find_person(frame))
             case wire.Logout():
                 self._call(frame, "logout", self._logout(frame))
             case wire.SpoolCommitted():
@@ -153,7 +155,9 @@ class Host:
 
     # --- calls -----------------------------------------------------------------------------------------------
 
-    def _call(self, frame: wire.PairPhone | wire.Send | wire.Logout, name: str, work: Awaitable[wire.Result]) -> None:
+    def _call(
+        self, frame: wire.PairPhone | wire.Send | wire.Find | wire.Logout, name: str, work: Awaitable[wire.Result]
+    ) -> None:
         async def answer() -> None:
             try:
                 result = await work
@@ -184,6 +188,10 @@ class Host:
         held = self._find(frame.bot, frame.incarnation)
         if held is not None:
             await held.session.ask_group(frame.chat)
+
+    async def _find_person(self, frame: wire.Find) -> wire.Result:
+        found = await self._session(frame.bot, frame.incarnation).find(frame.phone)
+        return wire.Result(frame.call, ok=True, found=found)
 
     async def _logout(self, frame: wire.Logout) -> wire.Result:
         return wire.Result(frame.call, ok=await self._session(frame.bot, frame.incarnation).logout())

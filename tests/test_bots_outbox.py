@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from orchestrator.bots import outbox_fold
 from orchestrator.bots.outbox_book import KEEP_MS
+from orchestrator.bots.pace import Pace
 from orchestrator.bus.bus import Entry, StatePut
 from orchestrator.errors import Refused
 from orchestrator.model import to_json
@@ -26,6 +28,7 @@ from sessions.model import (
     SendUnknown,
     Sent,
 )
+from tests.support import virtual_time
 from tests.support.fake_host import account, link, offer
 from tests.support.fleet_room import USER, FleetRoom, linked, run, settle
 
@@ -310,3 +313,38 @@ def test_old_sends_are_forgotten(tmp_path: Path) -> None:
         assert sum(room.metrics.jobs.values()) == 1
 
     run(tmp_path, scenario)
+
+
+def test_sends_keep_a_pace(tmp_path: Path) -> None:
+    """After a burst a bot sends one message a second, in order over all chats, and may burst again when it has rested."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        times: list[float] = []
+
+        def outcome(_: str, job: str) -> SendOutcome:
+            times.append(room.clock.monotonic())
+            return Sent(f"3EB0{job}", 1)
+
+        room.host.on_send = outcome
+        began_s = room.clock.monotonic()
+        for number in range(10):
+            await room.outbox.submit(USER, bot, OutgoingText(f"491510000000{number % 3}", f"m{number}"))
+        await settle(20)
+        assert [text for _, _, _, text in room.host.sends] == [f"m{number}" for number in range(10)]
+        assert [round(at_s - began_s) for at_s in times] == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+        began_s = room.clock.monotonic()
+        for number in range(4):
+            await room.outbox.submit(USER, bot, OutgoingText(TO, f"n{number}"))
+        await settle(0.5)
+        assert [round(at_s - began_s) for at_s in times[10:]] == [0, 0, 0, 0]
+
+    async def main(clock: virtual_time.VirtualClock) -> None:
+        room = FleetRoom(clock, tmp_path)
+        room.limits = dataclasses.replace(room.limits, sends=Pace(1.0, 4))
+        await room.open()
+        await scenario(room)
+        await room.fleet.close()
+        assert room.failures == []
+
+    virtual_time.run(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.bots.outbox_told import Forms
 from orchestrator.bots.people import People, decode
-from sessions.model import MessageReceived, NotSent, OutgoingReaction, OutgoingText, ReactionReceived, Sent
+from sessions.model import Found, MessageReceived, NotSent, OutgoingReaction, OutgoingText, ReactionReceived, Sent
 from tests.support.fleet_room import USER, FleetRoom, linked, run, settle
 
 LID, PN = "120300@lid", "4915100000001@s.whatsapp.net"
@@ -180,6 +181,76 @@ def test_a_reaction_of_the_bot_changes_the_stored_message(tmp_path: Path) -> Non
         await settle()
         (one,) = await stored(room, bot, LID)
         assert [(made["sender"], made["emoji"], made["fromMe"]) for made in one["reactions"]] == [(OWN_LID, "👍", True)]
+
+    run(tmp_path, scenario)
+
+
+def test_a_number_is_asked_about_before_it_is_queued(tmp_path: Path) -> None:
+    """A number nobody wrote from yet is resolved while the bot is connected: the job has the canonical chat."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        answer = asyncio.get_running_loop().create_future()
+
+        async def find(phone: str) -> Found:
+            return await answer  # type: ignore[no-any-return]
+
+        room.host.on_find = find
+        submits = [asyncio.ensure_future(room.outbox.submit(USER, bot, OutgoingText(PN, text))) for text in "ab"]
+        await settle()
+        answer.set_result(Found(True, LID))
+        assert [(await one).to for one in submits] == [LID, LID]
+        assert room.host.numbers_asked == [PN.partition("@")[0]], "one question for both"
+        assert (await room.outbox.submit(USER, bot, OutgoingText(PN, "c"))).to == LID
+        await settle()
+        assert [one[3] for one in room.host.sends] == ["a", "b", "c"] and len(room.host.numbers_asked) == 1
+        assert await told(room, "identity") == []
+
+    run(tmp_path, scenario)
+
+
+def test_nobody_there_fails_at_once(tmp_path: Path) -> None:
+    """A send to a number that is not on WhatsApp fails with that code, not by time-out, and is not handed over."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        room.host.on_find = lambda phone: _soon(Found(False))
+        job = await room.outbox.submit(USER, bot, OutgoingText(PN, "hello"))
+        assert job.state == "failed" and job.error is not None and job.error.code == "not_on_whatsapp"
+        assert await room.sends(job.id) == ["queued", "failed"] and room.host.sends == []
+        (one,) = await stored(room, bot, PN)
+        assert (one["state"], one["error"]["code"]) == ("failed", "not_on_whatsapp")
+
+    run(tmp_path, scenario)
+
+
+async def _soon(found: Found) -> Found:
+    return found
+
+
+def test_questions_are_few_and_short(tmp_path: Path) -> None:
+    """No answer holds a send up for 3 s at most; a bot asks ten at once, then one in two seconds; the rest go as they are.
+    A bot that is not connected, and what is known already, is not asked about."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        never = asyncio.get_running_loop().create_future()
+        room.host.on_find = lambda phone: never
+        began_s = room.clock.monotonic()
+        assert (await room.outbox.submit(USER, bot, OutgoingText(PN, "slow"))).to == PN
+        assert 2.9 < room.clock.monotonic() - began_s < 3.5
+        room.host.on_find = lambda phone: _soon(Found(None))
+        for number in range(30):
+            await room.outbox.submit(USER, bot, OutgoingText(f"49151000001{number:02}", "hello"))
+        assert len(room.host.numbers_asked) == 11
+        await settle(60)
+        for address in (LID, "9-9@g.us".replace("9", "99999"), OWN_PN):
+            await room.outbox.submit(USER, bot, OutgoingText(address, "hello"))
+        assert len(room.host.numbers_asked) == 11
+        await room.fleet.stop(USER, bot)
+        await settle()
+        await room.outbox.submit(USER, bot, OutgoingText("4915100000077", "later"))
+        assert len(room.host.numbers_asked) == 11
 
     run(tmp_path, scenario)
 

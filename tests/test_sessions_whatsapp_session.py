@@ -100,6 +100,11 @@ class FakeLibrary:
         self.came_in.append(f"watch {person}")
         return True
 
+    def is_there(self, device: bytes, phone: str) -> bool | None:
+        self.came_in.append("is_there")
+        self.answer.wait(30)
+        return True
+
     def pair_phone(self, device: bytes, phone: str) -> str:
         self.came_in.append("pair_phone")
         return "ABCD-EFGH"

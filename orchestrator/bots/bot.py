@@ -13,6 +13,7 @@ from collections import deque
 
 from orchestrator.bots import content, fold, live, moves
 from orchestrator.bots.contents import Contents
+from orchestrator.bots.finding import Finder
 from orchestrator.bots.hands import Hands
 from orchestrator.bots.histories import Past
 from orchestrator.bots.items import Asked, Item, SendReturned, Submitted
@@ -59,6 +60,7 @@ class Mailbox:
         self.sending = Sending(
             room, self._user, self._id, book, who, lambda: own_address(self.state), self._journal, self._send_returned
         )  # fmt: skip
+        self.finder = Finder(room, self._id, who)
         self.contents = Contents(room, self._user, self._id, who, self._journal, self.sending)
         room.metrics.bot_moved(None, state.bot.status)
         room.accounts.hold(self._id, linked_phone(state))
@@ -91,8 +93,10 @@ class Mailbox:
     async def submit(self, outgoing: Outgoing, job_id: str | None) -> SendJob:
         """Queue a send, durably. Refuses `not_linked`."""
         self._refuse_without_storage()
+        known = job_id is not None and self.sending.job(job_id) is not None
+        found = None if known else await self.finder.find(outgoing.to, self.state)
         answer: asyncio.Future[SendJob] = asyncio.get_running_loop().create_future()
-        self.post(Submitted(outgoing, job_id, answer))
+        self.post(Submitted(outgoing, job_id, answer, found))
         return await answer
 
     def _refuse_without_storage(self) -> None:
@@ -238,7 +242,10 @@ class Mailbox:
             if not item.answer.done():
                 item.answer.set_exception(Refused("not_found" if self.state.deleting else "not_linked"))
             return
-        job = self.sending.submit(item.outgoing, private.generation, item.job_id)
+        if item.found is not None:
+            self.contents.learn(item.found.lid, item.outgoing.to)
+        absent = item.found is not None and item.found.on_whatsapp is False
+        job = self.sending.submit(item.outgoing, private.generation, item.job_id, absent=absent)
         self._journal.then(lambda: _resolve(item.answer, job))
 
     # --- the fold and what it leads to ---

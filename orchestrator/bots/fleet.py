@@ -146,7 +146,9 @@ class BotFleet:
     def _open(
         self, state: BotState, who: people.People, jobs: Iterable[StoredJob] = (), past: Past | None = None
     ) -> Mailbox:
-        mailbox = self._mailboxes[state.bot.id] = Mailbox(self._room, state, Book(jobs, who.canonical), who, past)
+        mailbox = self._mailboxes[state.bot.id] = Mailbox(
+            self._room, state, Book(jobs, who.canonical, self._limits.sends), who, past
+        )
         self._running[state.bot.id] = self._tasks.spawn("mailbox", mailbox.run())
         return mailbox
 

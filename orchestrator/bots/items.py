@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from orchestrator.bots.moves import Command, Input
 from orchestrator.model import Bot, SendJob
 from orchestrator.ports import FromSession
-from sessions.model import Outgoing, SendOutcome
+from sessions.model import Found, Outgoing, SendOutcome
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class Submitted:
     outgoing: Outgoing
     job_id: str | None
     answer: asyncio.Future[SendJob]
+    found: Found | None
+    """What WhatsApp said of the number it goes to, if it was asked."""
 
 
 @dataclass(slots=True)

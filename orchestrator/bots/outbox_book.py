@@ -1,8 +1,8 @@
 """All sends of one bot in memory: which one goes next, which ends when, which a receipt belongs to. No I/O, no clock.
 
-Owns order: per chat first in, first out; at most one in flight; a chat whose head waits for its retry holds back only
-itself. It must never know a session or the bus; its mailbox makes every change durable. Read `outbox_fold.py` for the
-transitions, `outbox.py` for the port.
+Owns order and pace: per chat first in, first out; at most one in flight; a chat whose head waits for its retry holds
+back only itself. It must never know a session or the bus; its mailbox makes every change durable. Read
+`outbox_fold.py` for the transitions, `outbox.py` for the port.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from orchestrator.bots import outbox_fold
 from orchestrator.bots.outbox_fold import StoredJob
+from orchestrator.bots.pace import UNPACED, Bucket, Pace
 from sessions.model import ReceiptKind
 
 KEEP_MS = 7 * 24 * 3_600_000
@@ -26,9 +27,12 @@ _EARLY_RECEIPTS = 256
 class Book:
     """The sends of one bot. Changed only through `put` and `drop`."""
 
-    def __init__(self, jobs: Iterable[StoredJob] = (), chat_of: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, jobs: Iterable[StoredJob] = (), chat_of: Callable[[str], str] = str, pace: Pace = UNPACED
+    ) -> None:
         """Take up stored sends; `chat_of` names the chat that an address belongs to now (see `merge`)."""
         self._chat_of = chat_of
+        self._bucket = Bucket(pace)
         self.jobs: dict[str, StoredJob] = {}
         self._chats: dict[str, deque[str]] = {}
         self._by_message: dict[str, str] = {}
@@ -88,7 +92,10 @@ class Book:
         return any(self.jobs[queue[0]].handed is not None for queue in self._chats.values())
 
     def next(self, now_ms: int) -> StoredJob | None:
-        """Return the send to hand over now: the eldest head of a chat whose time has come; None while one is in flight."""
+        """Return the send to hand over now: the eldest head of a chat whose time has come.
+
+        None while one is in flight (the library sends one message of a bot at a time), and ahead of the pace.
+        """
         best: StoredJob | None = None
         for queue in self._chats.values():
             head = self.jobs[queue[0]]
@@ -96,14 +103,20 @@ class Book:
                 return None
             if head.not_before_ms <= now_ms and (best is None or head.order < best.order):
                 best = head
-        return best
+        return best if best is not None and self._bucket.ready_ms(now_ms) <= now_ms else None
+
+    def spend(self, now_ms: int) -> None:
+        """The send of `next` is handed over: it counts for the pace, whatever becomes of it."""
+        self._bucket.take(now_ms)
 
     def wake_ms(self, now_ms: int, *, sending: bool) -> int | None:
         """Return when to look again: the next end of a lifetime and, when sends may go, the next retry."""
         heads = [self.jobs[queue[0]] for queue in self._chats.values()]
         times = [head.job.expires_at for head in heads if head.handed is None]
         if sending and not any(head.handed is not None for head in heads):
-            times += [max(head.not_before_ms, now_ms + 1) for head in heads if head.not_before_ms > now_ms]
+            paced_ms = self._bucket.ready_ms(now_ms)
+            due = [max(head.not_before_ms, paced_ms) for head in heads]
+            times += [max(at_ms, now_ms + 1) for at_ms in due if at_ms > now_ms]
         return min(times, default=None)
 
     # --- what changed; the caller stores and then `put`s each ---

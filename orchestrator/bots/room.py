@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.bots.pace import UNPACED, Pace
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.ports import FleetMetrics, Host, Incidents
@@ -29,6 +30,8 @@ class Limits:
     bots_per_user: int = 20
     tries_per_hour: int = 10
     """Link attempts of one bot."""
+    sends: Pace = UNPACED
+    """How fast one bot sends."""
     proxy: str | None = None
     """The operator's default; a bot's own wins. May hold credentials."""
     proxy_allow: tuple[str, ...] = ()

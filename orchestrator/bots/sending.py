@@ -60,8 +60,12 @@ class Sending:
 
     # --- commands ---
 
-    def submit(self, outgoing: Outgoing, generation: int, job_id: str | None) -> SendJob:
-        """Queue one send to the canonical chat; the job of an id that exists is returned as it is."""
+    def submit(self, outgoing: Outgoing, generation: int, job_id: str | None, *, absent: bool = False) -> SendJob:
+        """Queue one send to the canonical chat; the job of an id that exists is returned as it is.
+
+        Args:
+            absent: WhatsApp says that nobody is there: it fails at once.
+        """
         known = self._book.jobs.get(job_id) if job_id is not None else None
         if known is not None:
             return known.job
@@ -73,7 +77,9 @@ class Sending:
         if (put := self._who.meet(chat.canonical)) is not None:
             self._journal.tell(None, (put,))
         self._store([stored], message=outbox_told.message(outgoing, chat, self._who.forms(self._own()), now_ms))
-        return stored.job
+        if absent:
+            self._store([outbox_fold.fail(stored, "not_on_whatsapp")])
+        return self._book.jobs[stored.job.id].job
 
     def job(self, job_id: str) -> SendJob | None:
         """Return a send as it is."""
@@ -168,13 +174,15 @@ class Sending:
         """Hand over the next send, if there is one and the bot may send."""
         if not may_send(state) or state.session is None:
             return
-        stored = self._book.next(self._room.clock.wall_ms())
+        now_ms = self._room.clock.wall_ms()
+        stored = self._book.next(now_ms)
         if stored is None or stored.outgoing is None:
             return
         if stored.generation != state.private.generation:
             self.fail("account_changed", state.private.generation)
             return
         incarnation, outgoing, job_id = state.session.incarnation, stored.outgoing, stored.job.id
+        self._book.spend(now_ms)
         self._store([outbox_fold.hand(stored, incarnation)])
         self._journal.then(lambda: self._send(job_id, incarnation, outgoing))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sessions.model import Outgoing, SendOutcome
+from sessions.model import Found, Outgoing, SendOutcome
 from sessions.session import SessionSpec
 from sessions.wire import EventFrame
 
@@ -108,6 +108,10 @@ class Host(Protocol):
 
     def ask_group(self, bot: str, chat: str) -> None:
         """Have the running session ask WhatsApp about a group; the answer is a spooled `GroupKnown`, if one comes."""
+        ...
+
+    async def find(self, bot: str, phone: str) -> Found:
+        """Say who is behind a phone number (digits), within 7 s. Raises CallFailed when nobody could be asked."""
         ...
 
     async def logout(self, bot: str) -> bool:

@@ -32,13 +32,14 @@ from orchestrator.supervisor.worker_process import Launch
 from orchestrator.supervisor.workers import Workers
 from orchestrator.tasks import Tasks
 from sessions.media import upload_s
-from sessions.model import NotSent, Outgoing, OutgoingMedia, SendOutcome, SendUnknown
+from sessions.model import Found, NotSent, Outgoing, OutgoingMedia, SendOutcome, SendUnknown
 from sessions.session import SessionSpec
-from sessions.wire import AskGroup, EventFrame, Logout, PairPhone, Result, Send
+from sessions.wire import AskGroup, EventFrame, Find, Logout, PairPhone, Result, Send
 
 _log = structlog.get_logger("supervisor")
 
 PAIR_PHONE_S = 20.0
+FIND_S = 7.0
 LOGOUT_S = 20.0
 SEND_S = 90.0
 """The session itself gives a send 75 s."""
@@ -228,6 +229,16 @@ class Supervisor:
         if seat is not None:
             seat.worker.up.send(AskGroup(bot, seat.incarnation, chat))
 
+    async def find(self, bot: str, phone: str) -> Found:
+        seat = self._seat(bot)
+        if seat is None:
+            raise CallFailed("the session is not running")
+        number, answer = seat.worker.call()
+        result = await self._ask(seat.worker, Find(number, bot, seat.incarnation, phone), answer, FIND_S)
+        if result is None or result.found is None:
+            raise CallFailed("nobody could be asked")
+        return result.found
+
     async def logout(self, bot: str) -> bool:
         seat = self._seat(bot)
         if seat is None:
@@ -316,7 +327,7 @@ class Supervisor:
         return seat if seat is not None and not seat.stopping and not seat.worker.up.gone.done() else None
 
     async def _ask(
-        self, worker: Worker, frame: PairPhone | Logout, answer: asyncio.Future[Result], timeout_s: float
+        self, worker: Worker, frame: PairPhone | Find | Logout, answer: asyncio.Future[Result], timeout_s: float
     ) -> Result | None:
         """Make one numbered call; None when it was not answered in time. Raises CallFailed when the worker died."""
         worker.up.send(frame)

@@ -18,6 +18,7 @@ from tests.contracts.session_harness import Harness
 from tests.contracts.session_kinds import SessionKinds
 from tests.contracts.session_media import SessionMedia
 from tests.contracts.session_messages import SessionMessages
+from tests.contracts.session_people import SessionPeople
 from tests.contracts.session_steps import account_of, check_spooling, lifecycle, linked, resumed
 
 
@@ -235,5 +236,7 @@ class SessionLink:
         check_spooling(outlet)
 
 
-class SessionContract(SessionLinking, SessionLink, SessionMessages, SessionKinds, SessionMedia, SessionGroups):
+class SessionContract(
+    SessionLinking, SessionLink, SessionMessages, SessionKinds, SessionMedia, SessionGroups, SessionPeople
+):
     """The whole contract: subclass it as `TestSomething` beside a fixture named `harness`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -13,19 +14,31 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from orchestrator.bots import outbox_fold
 from orchestrator.bots.outbox_book import Book
 from orchestrator.bots.outbox_fold import StoredJob
+from orchestrator.bots.pace import UNPACED, Pace
 from orchestrator.model import to_json
 from sessions.model import NotSent, OutgoingText, ReceiptKind, SendOutcome, SendRejected, SendUnknown, Sent
 
-CHATS = ["1@s.whatsapp.net", "2@lid", "3@g.us"]
+CHATS = ["1@s.whatsapp.net", "2@lid", "3@g.us", "4@s.whatsapp.net"]
+LIDS = {"1@s.whatsapp.net": "2@lid", "4@s.whatsapp.net": "5@lid"}
+"""Who may turn out to be whom."""
+PACE = Pace(0.5, 3)
+OUTCOMES = st.sampled_from(["sent", "sent", "not_connected", "no_lid", "rejected", "unknown"])
 RANK = {"queued": 0, "sent": 1, "delivered": 2, "read": 3, "failed": 9, "unknown": 9}
 
 
 class OutboxMachine(RuleBasedStateMachine):
     """Plays the mailbox (every change is stored, then put) and the sessions, which may die with a send inside."""
 
+    kind: type[Book] = Book
+    pace = UNPACED
+
     def __init__(self) -> None:
         super().__init__()
-        self.book = Book()
+        self.known: dict[str, str] = {}
+        """LIDs of phone forms, as learned."""
+        self.handed_ms: list[int] = []
+        """When this process handed one over."""
+        self.book = self.kind((), self.chat, self.pace)
         self.disk: dict[str, bytes] = {}
         self.now_ms = 1_790_000_000_000
         self.incarnation = 1
@@ -37,6 +50,9 @@ class OutboxMachine(RuleBasedStateMachine):
         self.may_go_again: set[str] = set()
         self.sent_ids: dict[str, str] = {}
 
+    def chat(self, address: str) -> str:
+        return self.known.get(address, address)
+
     def store(self, changed: list[StoredJob]) -> None:
         for stored in changed:
             before = self.book.jobs.get(stored.job.id)
@@ -47,7 +63,11 @@ class OutboxMachine(RuleBasedStateMachine):
             self.disk[stored.job.id] = to_json(stored)
             self.book.put(stored)
 
-    @rule(chat=st.sampled_from(CHATS))
+    @rule(chats=st.lists(st.sampled_from(CHATS), min_size=1, max_size=4))
+    def submits(self, chats: list[str]) -> None:
+        for chat in chats:
+            self.submit(chat)
+
     def submit(self, chat: str) -> None:
         order = self.book.next_order()
         outgoing = OutgoingText(chat, "x")
@@ -60,8 +80,15 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         assert self.inside is None, "one at a time"
         job = stored.job
-        earlier = [one for one in self.book.jobs.values() if one.job.to == job.to and one.order < stored.order]
-        assert all(one.job.state != "queued" for one in earlier), "first in, first out"
+        same = [one for one in self.book.jobs.values() if self.chat(one.job.to) == self.chat(job.to)]
+        waiting = [one for one in same if one.job.state == "queued" and one.order < stored.order]
+        assert not waiting, "first in, first out, under both forms of a person"
+        self.handed_ms.append(self.now_ms)
+        if self.pace.per_s:
+            burst = self.handed_ms[-1 - self.pace.burst :]
+            gap_ms = burst[-1] - burst[0]
+            assert len(burst) <= self.pace.burst or gap_ms >= 1000 / self.pace.per_s - 1, "faster than the pace"
+        self.book.spend(self.now_ms)
         if any(one.job.id == job.id for one in self.handed):
             assert job.id in self.may_go_again, "sent twice"
             self.may_go_again.discard(job.id)
@@ -69,8 +96,14 @@ class OutboxMachine(RuleBasedStateMachine):
         self.inside = self.book.jobs[job.id]
         self.handed.append(self.inside)
 
+    @rule(address=st.sampled_from(sorted(LIDS)))
+    def a_mapping_is_learned(self, address: str) -> None:
+        if address not in self.known:
+            self.known[address] = LIDS[address]
+            self.book.merge(address)
+
     @precondition(lambda self: self.inside is not None)
-    @rule(outcome=st.sampled_from(["sent", "sent", "not_connected", "no_lid", "rejected", "unknown"]))
+    @rule(outcome=OUTCOMES)
     def answers(self, outcome: str) -> None:
         stored, self.inside = self.inside, None
         assert stored is not None
@@ -98,6 +131,15 @@ class OutboxMachine(RuleBasedStateMachine):
         if self.inside is not None:
             self.answers("sent")
 
+    @rule(outcomes=st.lists(OUTCOMES, min_size=2, max_size=6))
+    def a_session_works(self, outcomes: list[str]) -> None:
+        """One after the other, as fast as it may."""
+        for outcome in outcomes:
+            if self.inside is None:
+                self.pump()
+            if self.inside is not None:
+                self.answers(outcome)
+
     @precondition(lambda self: self.inside is not None)
     @rule(kind=st.sampled_from(["delivered", "read"]))
     def a_receipt_is_ahead(self, kind: Any) -> None:
@@ -107,7 +149,10 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["delivered", "read", "played", "retry", "sender"]))
     def receipt(self, data: st.DataObject, kind: Any) -> None:
         ids = data.draw(st.lists(st.sampled_from([*self.sent_ids.values(), "unknown"]), max_size=3, unique=True))
-        self.store(self.book.receipts(ids, kind))
+        changed = self.book.receipts(ids, kind)
+        proves = {"delivered": {"delivered"}, "read": {"delivered", "read"}, "played": {"delivered", "read"}}
+        assert {stored.job.state for stored in changed} <= proves.get(kind, set()), "a receipt proves that much"
+        self.store(changed)
 
     @rule()
     def the_session_dies(self) -> None:
@@ -121,7 +166,8 @@ class OutboxMachine(RuleBasedStateMachine):
         """What is on disk is all there is; every spool is drained before the book goes on."""
         self.incarnation += 1
         self.inside = None
-        self.book = Book(outbox_fold.decode(value) for value in self.disk.values())
+        self.handed_ms.clear()
+        self.book = self.kind((outbox_fold.decode(value) for value in self.disk.values()), self.chat, self.pace)
         self.store(self.book.settled(None))
 
     @rule()
@@ -151,7 +197,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Left alone with a session that works, every send comes to an end."""
         self.the_session_dies()
-        for _ in range(len(self.book.jobs) * 2 + 2):
+        for _ in range(len(self.book.jobs) * 3 + 3):
             self.pump()
             if self.inside is not None:
                 self.answers("sent")
@@ -162,8 +208,71 @@ class OutboxMachine(RuleBasedStateMachine):
         assert all(stored.job.state != "queued" for stored in self.book.jobs.values())
 
 
-OutboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestOutboxMachine = OutboxMachine.TestCase
+class PacedMachine(OutboxMachine):
+    """The same, no faster than a pace."""
+
+    pace = PACE
+
+
+SETTINGS = settings(max_examples=150, stateful_step_count=40, deadline=None)
+QUICK = settings(SETTINGS, derandomize=True, database=None, report_multiple_bugs=False, phases=[Phase.generate])
+
+
+def test_sends_end_in_order_and_once() -> None:
+    """Whatever comes in whatever order: first in, first out in a chat, never twice, and everything comes to an end."""
+    run_state_machine_as_test(OutboxMachine, settings=SETTINGS)
+    run_state_machine_as_test(PacedMachine, settings=settings(SETTINGS, max_examples=60))
+
+
+class _SendsBesides(Book):
+    """The planted bug: one in flight holds back nobody else."""
+
+    def next(self, now_ms: int) -> StoredJob | None:
+        heads = [self.jobs[queue[0]] for queue in self._chats.values()]
+        free = [head for head in heads if head.handed is None and head.not_before_ms <= now_ms]
+        return min(free, key=lambda head: head.order, default=None)
+
+
+class _TwoQueues(Book):
+    """The planted bug: what waits under another form of an address stays a queue of its own."""
+
+    def __init__(
+        self, jobs: Iterable[StoredJob] = (), chat_of: Callable[[str], str] = str, pace: Pace = UNPACED
+    ) -> None:
+        del chat_of
+        super().__init__(jobs, str, pace)
+
+    def merge(self, address: str) -> None:
+        """Forget it."""
+
+
+class _KeepsGoing(Book):
+    """The planted bug: nothing that is handed over counts for the pace."""
+
+    def spend(self, now_ms: int) -> None:
+        """Forget it."""
+
+
+class _BelievesAnything(Book):
+    """The planted bug: every receipt is one for delivery."""
+
+    def receipts(self, message_ids: Iterable[str], kind: ReceiptKind) -> list[StoredJob]:
+        return super().receipts(message_ids, "read" if kind == "read" else "delivered")
+
+
+PLANTED = [_SendsBesides, _TwoQueues, _KeepsGoing, _BelievesAnything]
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_the_machine_finds_books_that_are_wrong(planted: type[Book]) -> None:
+    """The rules are sharp enough: each of these bugs, planted, is found."""
+
+    class Wrong(OutboxMachine):
+        kind = planted
+        pace = PACE if planted is _KeepsGoing else UNPACED
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Wrong, settings=QUICK)
 
 
 # --- planted: each of these mistakes breaks a promise that the machine sees ---

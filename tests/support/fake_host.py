@@ -8,7 +8,7 @@ the real supervisor room.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ from orchestrator.ports import CallFailed, FromSession, HostListener, Incident, 
 from sessions.model import (
     Account,
     Connected,
+    Found,
     NotSent,
     Outgoing,
     PairSucceeded,
@@ -89,6 +90,9 @@ class FakeHost:
         """What becomes of a send; None never answers."""
         self.asked: list[tuple[str, str]] = []
         """(bot, group) of every question."""
+        self.numbers_asked: list[str] = []
+        """Phone numbers WhatsApp was asked about."""
+        self.on_find: Callable[[str], Awaitable[Found]] = _knows_nothing
         self.logout_answer: bool | None = True
         self.logouts: list[str] = []
         self.stop_s = 0.02
@@ -143,6 +147,12 @@ class FakeHost:
     def ask_group(self, bot: str, chat: str) -> None:
         if bot in self.running:
             self.asked.append((bot, chat))
+
+    async def find(self, bot: str, phone: str) -> Found:
+        self.numbers_asked.append(phone)
+        if bot not in self.running:
+            raise CallFailed("the session is not running")
+        return await self.on_find(phone)
 
     async def logout(self, bot: str) -> bool:
         self.logouts.append(bot)
@@ -201,6 +211,10 @@ class FakeHost:
         """The supervisor died: nothing runs, nothing is told."""
         self.running.clear()
         self._starting.clear()
+
+
+async def _knows_nothing(_: str) -> Found:
+    return Found(None)
 
 
 def account(phone: str = "4915112345678", device: int = 7) -> Account:

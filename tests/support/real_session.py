@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sessions.model import Account, Outgoing, SendOutcome, SessionEvent
+from sessions.model import Account, Found, Outgoing, SendOutcome, SessionEvent
 from sessions.session import NotReady, SessionSpec
 from tests.contracts.session_harness import Delivered, RecordingOutlet, Spooled
 from tests.loopback.server import LoopbackServer
@@ -159,6 +159,10 @@ class RemoteSession:
     async def ask_group(self, chat: str) -> None:
         """See `Session.ask_group`."""
         await self._child.call(self.name, "ask_group", chat)
+
+    async def find(self, phone: str) -> Found:
+        """See `Session.find`."""
+        return msgspec.convert(await self._child.call(self.name, "find", phone), Found)
 
     async def logout(self) -> bool:
         """See `Session.logout`."""

@@ -99,6 +99,8 @@ class Child:
                 return await session.send(arguments[0], msgspec.convert(arguments[1], Outgoing))
             case "ask_group":
                 return await session.ask_group(arguments[0])
+            case "find":
+                return await session.find(arguments[0])
             case "logout":
                 return await session.logout()
             case "stop":

@@ -31,7 +31,8 @@ class Server:
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str], options: tuple[str, ...]) -> None:
         self.data_dir = data_dir
-        self._environment = {**environment}
+        # Tests send as fast as they can, unless they ask for a pace.
+        self._environment = {"ORCHESTRATOR_SEND_RATE": "0", **environment}
         self._options = options
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
