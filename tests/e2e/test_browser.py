@@ -173,6 +173,26 @@ async def test_our_page(browser: Browser, server: Server, whatsapp: LoopbackServ
     assert not [url for url in watched.addresses if server.token in url or shown in url or "welcome" in url]
 
 
+async def test_our_page_by_code(browser: Browser, server: Server, whatsapp: LoopbackServer) -> None:
+    """The same without a camera: a number in, a code to type on the phone out; the number's owner is asked for."""
+    page = await browser.new_page(viewport=SIZES["narrow"])
+    watched = Watched(page)
+    await _sign_in(page, server)
+    bot = await create(server, "By code")
+    await page.get_by_role("button", name="Show code").click()
+    await page.get_by_role("tab", name="number").click()
+    phone = whatsapp.add_account()
+    await page.get_by_label("Phone number of the WhatsApp account").fill(f"+{phone.number}")
+    await page.keyboard.press("Enter")
+    code = (await page.locator(".code8").inner_text(timeout=WAIT_MS)).strip()
+    await phone.enter_code(code)
+    await page.get_by_text("Is this the right number?").wait_for(timeout=WAIT_MS)
+    assert code not in await page.content() and code not in server.log
+    assert (await server.call("GET", f"/bots/{bot}"))["account"]["phone"] == phone.number
+    assert watched.troubles == []
+    assert not [url for url in watched.addresses if code in url or phone.number in url]
+
+
 async def _photograph(page: Page, directory: Path, name: str) -> None:
     """Pictures of a state in both themes and widths; nothing sticks out, and the code stays readable in each."""
     before = page.viewport_size or SIZES["wide"]

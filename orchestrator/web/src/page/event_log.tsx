@@ -9,7 +9,7 @@ import { usePastEvents } from "./past_events.js";
 import { clock, clockMillis, fill, plural, utc } from "./say.js";
 import { BOT } from "./texts/bot.js";
 import { PAGE } from "./texts/page.js";
-import { details, type EventLine, eventLine, learn, matches, type Topic } from "./view/events.js";
+import { details, type EventLine, eventLine, isRepetition, learn, matches, type Topic } from "./view/events.js";
 import { useRows } from "./window_rows.js";
 
 type Filter = Topic | "all" | "problems";
@@ -88,7 +88,7 @@ function useTold(bot: string): ReadonlyArray<Told> {
     const first = log.chunks[0]?.[0]?.seq ?? Number.POSITIVE_INFINITY;
     for (const frames of [past.filter((frame) => (frame.seq ?? 0) < first), ...log.chunks]) {
       for (const frame of frames) {
-        if (frame.botId !== bot) continue;
+        if (frame.botId !== bot || isRepetition(frame)) continue;
         learn(people, frame);
         let one = cache.current.get(frame);
         if (one === undefined) {

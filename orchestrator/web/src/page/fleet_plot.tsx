@@ -168,7 +168,7 @@ function Table({ history }: { readonly history: FleetHistory }): ReactNode {
   const now = Date.now();
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
-    <section className="table-box" tabIndex={0} aria-label={words.title}>
+    <section className="table-box" tabIndex={0} aria-label={words.tableLabel}>
       <table className="tb many">
         <thead>
           <tr>

@@ -32,7 +32,8 @@ function useStatusToasts(client: UnifiedClient): void {
     let timer: ReturnType<typeof setTimeout> | null = null;
     const speak = () => {
       timer = null;
-      const [first, ...more] = changed.values();
+      // Whoever has opened a bot's page meanwhile is told there.
+      const [first, ...more] = [...changed.values()].filter((bot) => !isOpen(bot.id));
       changed.clear();
       if (first !== undefined) announce(sentence(first, more.length));
     };

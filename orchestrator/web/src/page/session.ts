@@ -48,12 +48,19 @@ export async function signIn(code: string | null): Promise<SignIn> {
   }
 }
 
-/** Fresh tokens for the socket; null when the cookie is no longer good. */
+let newest: string | null = null;
+
+/**
+ * Fresh tokens for the socket; null when the cookie is no longer good. While nobody answers it is the last one: the
+ * connection then fails for the same reason, and is told as what it is.
+ */
 export const cookieTokens: TokenSource = async () => {
   try {
-    return (await ask<{ readonly token: string }>("POST", "/session", {})).token;
+    newest = (await ask<{ readonly token: string }>("POST", "/session", {})).token;
+    return newest;
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return null;
+    if (error instanceof Problem && error.status === 0 && newest !== null) return newest;
     throw error;
   }
 };

@@ -43,7 +43,7 @@ export function Shell({ tab, children, onSearch }: ShellProps): ReactNode {
         </nav>
         <span className="grow" />
         <Simulated />
-        <button type="button" className="btn ghost only-w" onClick={onSearch} aria-label={PAGE.search}>
+        <button type="button" className="btn ghost only-w" onClick={onSearch}>
           <Icon name="search" className="s14" />
           <span className="lbl">{PAGE.search}</span>
           <Kbd>Ctrl K</Kbd>
@@ -114,11 +114,11 @@ export function Banner(): ReactNode {
     else location.reload();
   };
   return (
-    <div className={`banner tone-${view.tone}`} data-banner={connection.state}>
+    <section className={`banner tone-${view.tone}`} data-banner={connection.state} aria-label={PAGE.connection}>
       <Icon name={view.tone === "heal" ? "reconnecting" : "replaced"} />
       <span className="grow">{view.banner}</span>
       {view.buttonText && <Button onClick={act}>{view.buttonText}</Button>}
-    </div>
+    </section>
   );
 }
 

@@ -11,7 +11,7 @@ import { useNow } from "./clock.js";
 import { type LinkActions, useLinkActions } from "./link_actions.js";
 import { LinkCard } from "./link_card.js";
 import { useConnection, useLive, useShared } from "./live.js";
-import { offlineSync } from "./log_queries.js";
+import { banCode, offlineSync } from "./log_queries.js";
 import { Confirm } from "./parts/dialog.js";
 import { Button } from "./parts/ui.js";
 import { PairingCode, PhoneEntry } from "./phone_panel.js";
@@ -33,6 +33,7 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
   const link = useLive(useCallback((state: State) => state.links[bot.id], [bot.id]));
   const log = useLive(logOf);
   const sync = useMemo(() => offlineSync(log, bot.id), [log, bot.id]);
+  const ban = useMemo(() => banCode(log, bot.id), [log, bot.id]);
   const actions = useLinkActions(bot);
   const now = useNow();
   const view = linkView({
@@ -43,6 +44,7 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
     now,
     maxTries: session.me.limits?.linkAttemptsPerHour ?? DEFAULT_TRIES,
     sync,
+    ban,
   });
   const scannedAt = link?.notice?.type === "pair_success" ? link.notice.at - connection.offset : null;
   const heading = useAnnounced(view);

@@ -15,6 +15,7 @@ function input(changes: Partial<LinkInput> = {}): LinkInput {
     now: NOW,
     maxTries: 10,
     sync: null,
+    ban: 101,
     ...changes,
   };
 }

@@ -25,6 +25,7 @@ export const FLEET = {
   plot: {
     title: "Bots by status",
     table: "Show as table",
+    tableLabel: "Bots by status over time, as a table",
     picture: "Show as picture",
     connected: "Connected",
     own: "Not connected, own scale",

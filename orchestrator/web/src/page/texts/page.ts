@@ -12,6 +12,7 @@ export const PAGE = {
   search: "Search or run a command",
   account: "Account and appearance",
   notices: "Notices",
+  connection: "Connection",
   close: "Close",
   cancel: "Cancel",
   back: "Back",

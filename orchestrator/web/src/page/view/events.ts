@@ -240,6 +240,13 @@ function dataOf(frame: Frame): Data {
   return typeof frame.data === "object" && frame.data !== null ? (frame.data as Data) : {};
 }
 
+/** Whether a frame only repeats what another one tells: a send's later states come as receipts too. */
+export function isRepetition(frame: Frame): boolean {
+  if (frame.type !== "send_result") return false;
+  const { state } = dataOf(frame);
+  return state === "delivered" || state === "read";
+}
+
 /** Whether a line is among what was asked for. */
 export function matches(line: EventLine, topic: Topic | "problems" | "all", words: string): boolean {
   if (topic === "problems" ? !line.problem : topic !== "all" && line.topic !== topic) return false;

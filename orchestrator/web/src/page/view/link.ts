@@ -9,6 +9,7 @@ import type { Code, Connection, LinkAttempt } from "../../types.js";
 import { whole } from "../phone.js";
 import { clock, fill, left, spelled } from "../say.js";
 import { LINKING } from "../texts/linking.js";
+import { banCause } from "./status.js";
 
 export type LinkState = keyof typeof LINKING.link;
 type Words = (typeof LINKING.link)[LinkState];
@@ -37,6 +38,8 @@ export interface LinkInput {
   /** This machine's clock. */
   readonly now: number;
   readonly maxTries: number;
+  /** Why WhatsApp banned the account, by its number. */
+  readonly ban: number | null;
   /** The messages that waited on WhatsApp, while they come in. */
   readonly sync: { readonly count: number; readonly done: boolean; readonly at: number } | null;
 }
@@ -197,7 +200,7 @@ function noteOf(state: LinkState, { bot, maxTries }: LinkInput, words: Words, va
 
 type Values = { readonly [name: string]: string | number };
 
-function valuesOf({ bot, link, connection, ui, now, maxTries, sync }: LinkInput): Values {
+function valuesOf({ bot, link, connection, ui, now, maxTries, sync, ban }: LinkInput): Values {
   const server = now + connection.offset;
   const until = bot.until ?? bot.retryAt;
   const code = link?.code ?? null;
@@ -213,7 +216,7 @@ function valuesOf({ bot, link, connection, ui, now, maxTries, sync }: LinkInput)
     device: bot.deviceName,
     count: sync?.count ?? "",
     max: maxTries,
-    cause: bot.reason?.text.replace(/\.$/, "") ?? LINKING.other.noCause,
+    cause: ban === null ? "" : fill(LINKING.other.cause, { cause: banCause(ban) }),
     reason: bot.reason?.text ?? LINKING.other.noReason,
     retry: bot.retryAt === null ? "" : clock(bot.retryAt - connection.offset, now),
     time: timeOf(bot, connection, ui, until, now),

@@ -1,0 +1,218 @@
+"""The page in use: keys alone, every part audited and photographed, two hundred bots, tabs, and how much it loads."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from orchestrator.api import static_files
+from tests.e2e.test_page_states import World, world
+from tests.support.browser import read_qr
+from tests.support.page import WAIT_MS, audit, look, open_page, text_of
+
+pytestmark = pytest.mark.browser
+
+FIRST_LOAD_BYTES = 200_000
+
+
+async def test_parts(tmp_path: Path) -> None:
+    """Lists, one bot, fleet, forms, dialogs and menus: nothing axe finds, nothing sticks out, in any look."""
+    async with world(tmp_path) as here:
+        page = here.page
+        here.wrong += await look(page, "empty")
+        await _forms(here)
+        bot = await here.linked("Support Berlin")
+        for number in range(4):
+            other = await here.linked(f"Bot {number}")
+        await here.phone(other).do("unlink")
+        await here.phone(bot).text("4917212345611", "Can you hold it until Friday?", push_name="Jonas Weber")
+        await here.server.call("POST", f"/bots/{bot}/messages", {"to": "4917212345611", "text": "Of course."})
+        await here.goto("/")
+        await page.locator(".br").nth(4).wait_for(timeout=WAIT_MS)
+        here.wrong += await look(page, "bots")
+        await page.get_by_role("button", name="More for Support Berlin").click()
+        here.wrong += [f"menu: {each}" for each in await audit(page)]
+        await page.keyboard.press("Escape")
+        await _one_bot(here, bot)
+        await here.goto("/fleet")
+        await page.locator(".w").first.wait_for(timeout=WAIT_MS)
+        here.wrong += await look(page, "fleet")
+        await page.get_by_role("button", name="Show as table").click()
+        here.wrong += [f"fleet table: {each}" for each in await audit(page)]
+        await here.goto("/nowhere")
+        here.wrong += await look(page, "nowhere")
+        assert here.wrong == [], text_of(here.wrong)
+
+
+async def _forms(here: World) -> None:
+    page = here.page
+    await here.goto("/new")
+    here.wrong += await look(page, "new-name")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("Give it a name.").wait_for()
+    here.wrong += [f"name fault: {each}" for each in await audit(page)]
+    await page.get_by_label("Name").fill("Somebody else")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("switch").click()
+    await page.get_by_label("Proxy address").fill("socks5://127.0.0.1:9")
+    await page.get_by_role("button", name="Test").click()
+    await page.get_by_text("The proxy does not work.").wait_for(timeout=WAIT_MS)
+    here.wrong += await look(page, "new-options")
+    kept = str(await page.evaluate("[{...localStorage}, {...sessionStorage}]"))
+    assert "socks5" not in kept and "Somebody else" in kept
+    await page.get_by_role("button", name="Close").click()
+
+
+async def _one_bot(here: World, bot: str) -> None:
+    page = here.page
+    await here.goto(f"/bots/{bot}")
+    await page.locator(".bub.me").wait_for(timeout=WAIT_MS)
+    await page.locator(".ev").nth(3).wait_for(timeout=WAIT_MS)
+    await page.locator(".ev-text").first.click()
+    here.wrong += await look(page, "bot")
+    await page.get_by_role("button", name="Problems").click()
+    await page.get_by_role("button", name="All", exact=True).click()
+    await page.get_by_role("button", name="Pause").click()
+    await here.phone(bot).text("4917212345611", "Thank you!", push_name="Jonas Weber")
+    await page.get_by_text("new event since you paused").wait_for(timeout=WAIT_MS)
+    here.wrong += [f"paused: {each}" for each in await audit(page)]
+    await page.get_by_role("button", name="Show", exact=True).last.click()
+    assert "Thank you" not in await page.inner_text(".log"), "the log tells no message's words"
+    await page.get_by_role("button", name="More: log out").click()
+    await page.get_by_role("menuitem", name="Delete…").click()
+    here.wrong += await look(page, "delete")
+    assert await page.get_by_role("button", name="Delete bot").get_attribute("aria-disabled") == "true"
+    await page.get_by_role("button", name="Keep it").click()
+
+
+async def test_keys_alone(tmp_path: Path) -> None:
+    """From an empty page to a linked bot, a sent message and back, without a pointer."""
+    async with world(tmp_path) as here:
+        page, press = here.page, here.page.keyboard.press
+        await press("n")
+        await page.wait_for_url("**/new")
+        await page.keyboard.type("By keys")
+        await press("Enter")
+        await page.wait_for_url("**/new/options")
+        await page.get_by_label("Device name").focus()
+        await press("Enter")
+        await page.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
+        assert len(await read_qr(page, ".qr")) > 20
+        await _tab_to(page, "Scan code")
+        await press("ArrowRight")
+        await here.shows("phone")
+        await press("ArrowLeft")
+        await here.shows("scan")
+        await _tab_to(page, "Scan this code")
+        await press("Enter")
+        await here.shows("connected")
+        await _tab_to(page, "Yes, continue")
+        await press("Enter")
+        await _tab_to(page, "Open the bot")
+        await press("Enter")
+        await page.wait_for_selector("[data-bot][data-status=connected]", timeout=WAIT_MS)
+        await press("?")
+        await page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+        assert await audit(page) == []
+        await press("Escape")
+        await press("p")
+        await page.get_by_text("Paused").wait_for()
+        await press("Control+k")
+        await page.get_by_role("combobox").wait_for()
+        await page.keyboard.type("by ke")
+        assert await audit(page) == []
+        await press("Escape")
+        await press("g")
+        await press("b")
+        await page.wait_for_selector("article[data-bot]")
+        await press("j")
+        await press("s")
+        await page.wait_for_selector("article[data-status=stopped]", timeout=WAIT_MS)
+        await expect(page.locator("[data-announced=polite]")).to_contain_text("By keys", timeout=WAIT_MS)
+        await press("a")
+        await page.wait_for_selector("article[data-status=connected]", timeout=WAIT_MS)
+        await press("Enter")
+        await page.wait_for_url("**/bots/bot_*")
+
+
+_FOCUSED = "document.activeElement.matches('button, a') ? document.activeElement.textContent : ''"
+
+
+async def _tab_to(page: Page, name: str) -> None:
+    for _ in range(40):
+        if name in str(await page.evaluate(_FOCUSED)):
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+async def test_a_reload_and_a_second_tab_resume_the_attempt(tmp_path: Path) -> None:
+    """Nothing of an attempt is kept in the page: whoever opens its address sees the code on offer, and the end of it."""
+    async with world(tmp_path) as here:
+        bot = await here.bot("Front desk")
+        first = await read_qr(here.page, ".qr")
+        await here.page.reload()
+        await here.shows("scan")
+        assert await read_qr(here.page, ".qr") == first
+        tab = await here.page.context.new_page()
+        await tab.goto(here.page.url)
+        await tab.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
+        assert await read_qr(tab, ".qr") == first
+        await here.phone(bot).do("scan")
+        for page in (here.page, tab):
+            await page.wait_for_selector("[data-state=connected]", timeout=WAIT_MS)
+            assert await page.locator("[data-qr]").count() == 0
+        await tab.get_by_role("button", name="No, unlink it").click()
+        for page in (here.page, tab):
+            await page.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
+
+
+async def test_two_hundred_bots(tmp_path: Path) -> None:
+    """A large list keeps little of itself in the document, finds by name, and stays where it is read."""
+    async with world(tmp_path, "--max-bots-per-user", "300") as here:
+        for start in range(0, 200, 20):
+            made = (
+                here.server.call("POST", "/bots", {"name": f"Bot {start + n:03}", "start": False}) for n in range(20)
+            )
+            await asyncio.gather(*made)
+        page = here.page
+        await expect(page.locator(".chip >> nth=0")).to_contain_text("200", timeout=WAIT_MS)
+        assert await page.locator("article[data-bot]").count() < 60
+        await page.mouse.wheel(0, 6_000)
+        await page.get_by_text("Bot 110").wait_for(timeout=WAIT_MS)
+        assert await page.locator("article[data-bot]").count() < 60
+        await page.keyboard.press("/")
+        await page.keyboard.type("bot 19")
+        await expect(page.locator("article[data-bot]")).to_have_count(10, timeout=WAIT_MS)
+        assert page.url.endswith("?q=bot+19")
+        assert await audit(page) == []
+
+
+async def test_theme_is_kept(tmp_path: Path) -> None:
+    """A chosen theme is there before the first paint of the next visit; a refused frame of another site stays out."""
+    async with world(tmp_path) as here:
+        page = here.page
+        await page.get_by_label("Account and appearance").click()
+        await page.get_by_role("button", name="Dark").click()
+        assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
+        code = await here.code()
+        await page.goto("about:blank")
+        await open_page(page, here.server.url, code)
+        assert await page.evaluate("[document.documentElement.dataset.theme, localStorage.theme]") == ["dark", "dark"]
+
+
+def test_first_load() -> None:
+    """What the first page loads, compressed, stays under 200 kB, and asks nobody else."""
+    files = static_files.files(static_files.built())
+    assert "/" in files, static_files.NOT_BUILT
+    document = files["/"].body.decode()
+    wanted = [address for address in files if f'"{address}"' in document]
+    assert len(wanted) >= 3
+    loaded = sum(len(gzip.compress(files[address].body, 9)) for address in ["/", *wanted])
+    assert loaded <= FIRST_LOAD_BYTES, f"{loaded} bytes are loaded first"
+    assert "<style" not in document and " style=" not in document
+    print(f"first load: {loaded} bytes compressed")
