@@ -125,17 +125,23 @@ class Server:
     async def call(
         self, method: str, path: str, body: object = None, *, status: int | None = None, **query: object
     ) -> Any:
-        """Return the decoded answer; assert its status (any success when none is named)."""
+        """Return the decoded answer; assert its status (any success when none is named). Who only reads and asks too
+        often waits as long as the server says, as any client should."""
         assert self._session is not None
         headers = {"Authorization": f"Bearer {self.token}"}
         params = {key: str(value) for key, value in query.items()}
-        async with self._session.request(
-            method, f"{self.url}/api/v1{path}", json=body, headers=headers, params=params
-        ) as answer:
-            text = await answer.text()
+        while True:
+            async with self._session.request(
+                method, f"{self.url}/api/v1{path}", json=body, headers=headers, params=params
+            ) as answer:
+                text = await answer.text()
+                found = await answer.json(content_type=None) if text else None
+            if method == "GET" and answer.status == 429 and status is None:
+                await asyncio.sleep(found["retryAfterMs"] / 1000)
+                continue
             fine = answer.status == status if status is not None else answer.status < 400
             assert fine, f"{method} {path}: {answer.status} {text}"
-            return await answer.json(content_type=None) if text else None
+            return found
 
     async def get(self, address: str) -> str:
         """Return the text of an address outside /api/v1."""
