@@ -145,6 +145,7 @@ async def test_a_qr_on_offer_follows_ready() -> None:
         live = make_event("qr", {"qr": "2@third", "attempt": 1}, name="whatsapp_connection_event")
         server.bus.announce(USER, "bot_a/qr", live, soon)
         assert (await socket.frame("whatsapp_connection_event", "qr", count=2))["data"]["qr"] == "2@third"
+        assert len(server.metrics.delays_s) == 1, "only the third one was delivered live"
 
 
 async def test_a_resync_begins_again_after_the_position_given() -> None:

@@ -84,6 +84,7 @@ class Pump:
         self._greeted = greeted
         self._window = Window(parts.settings.window) if acks else None
         self._epoch = ""
+        self._began_ms = 0
         self._wanted: Resume | None = None
         self._moved = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -108,6 +109,7 @@ class Pump:
         Raises:
             Refused: `storage_unavailable`, when the log cannot be read.
         """
+        self._began_ms = self._parts.clock.wall_ms()
         try:
             subscription = await self._greet()
             self._greeted()
@@ -151,7 +153,7 @@ class Pump:
                 return False
             if isinstance(delivery, Committed) and delivery.replayed:
                 replayed += 1
-            else:
+            elif delivery.event.at >= self._began_ms:  # what was on show before this socket came is not late
                 parts.metrics.delivered(max(0, parts.clock.wall_ms() - delivery.event.at) / 1000)
         if replayed:
             parts.metrics.replayed(replayed)
