@@ -29,6 +29,7 @@ from orchestrator.auth.principal import AtConnect, Identity, open_local
 from orchestrator.bots.alarms import Alarms
 from orchestrator.bots.fleet import BotFleet
 from orchestrator.bots.histories import BotHistories
+from orchestrator.bots.media import BotMedia
 from orchestrator.bots.outbox import BotOutbox
 from orchestrator.bots.pace import Pace
 from orchestrator.bots.room import Limits
@@ -203,12 +204,15 @@ def _fleet(
         tasks=tasks,
         metrics=metrics,
         devices_dir=data_dir / "devices",
+        media_dir=data_dir / "media",
         limits=Limits(
             settings.max_bots_per_user,
             settings.max_link_attempts_per_hour,
             Pace(settings.send_rate / 60, settings.send_burst),
             settings.proxy,
             settings.proxy_allow,
+            settings.media_max,
+            settings.media_allow,
         ),
         svg=qr.svg,
     )
@@ -271,6 +275,7 @@ def _parts(
         open_metrics=settings.loopback,
         secure_cookie=settings.tls_in_front,
         proxy_check=proxy_check,
+        files=BotMedia(fleet),
         histories=BotHistories(bus, fleet, clock),
         operations=recorder,
         limits=UserLimits(settings.max_bots_per_user, settings.max_link_attempts_per_hour),

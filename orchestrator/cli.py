@@ -75,6 +75,8 @@ def serve(
     retain_bytes: Annotated[str | None, _option("Bytes kept of a user's log [20MB].")] = None,
     retain_messages_days: Annotated[int | None, _option("Days a message is kept [90].")] = None,
     spool_max: Annotated[str | None, _option("Bytes a worker may keep on disk [256MB].")] = None,
+    media_max: Annotated[str | None, _option("Bytes of files waiting to be sent, of each bot [512MB].")] = None,
+    media_allow: Annotated[str | None, _option("Private hosts files may be fetched from, separated by commas.")] = None,
     socket_max_age: Annotated[str | None, _option("For clients that cannot refresh tokens [12h].")] = None,
     log_format: Annotated[str | None, _option("console or json [console at a terminal].")] = None,
     log_level: Annotated[str | None, _option("debug, info, warning or error [info].")] = None,

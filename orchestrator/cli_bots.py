@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -246,22 +247,40 @@ def _say(bot: dict[str, Any], said: str) -> str:
     return text
 
 
+async def _with_file(client: Client, path: str, file: Path, kind: str | None, caption: str | None) -> dict[str, Any]:
+    """Upload a file; return the form of the message that carries it."""
+    kept = await client.upload(f"{path}/media", file, name=file.name, kind=kind)
+    found = kept["mimetype"].partition("/")[0]
+    shown = {"image/jpeg": "image", "image/png": "image", "video/mp4": "video", "video/3gpp": "video"}
+    kind = kind or shown.get(kept["mimetype"], "audio" if found == "audio" else "document")
+    return {kind: {"mediaId": kept["mediaId"], **({"caption": caption} if caption else {})}}
+
+
 def send(
     bot: BotArgument,
     to: Annotated[str, typer.Argument(help="Phone number, or a WhatsApp id.")],
-    text: Annotated[str, typer.Argument(help="What to say.")],
+    text: Annotated[str | None, typer.Argument(help="What to say; with --file its caption.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file to send.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Option("--as", help="image, video, audio, voice, document or sticker [by the file].")
+    ] = None,
     url: UrlOption = None,
     token: TokenOption = None,
     data_dir: DataDirOption = None,
     user: UserOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send a text and wait for its outcome."""
+    """Send a text or a file and wait for its outcome."""
+    if text is None and file is None:
+        fail("Give a text, or a file with --file.", usage=True)
+    if file is not None and not file.is_file():
+        fail(f"--file: there is no file {file}", usage=True)
 
     async def work(client: Client) -> dict[str, Any]:
         found = await find(client, bot)
         path = f"/bots/{found['id']}"
-        job: dict[str, Any] = await client.call("POST", f"{path}/messages", {"to": to, "text": text}, wait=10)
+        said = {"text": text} if file is None else await _with_file(client, path, file, kind, text)
+        job: dict[str, Any] = await client.call("POST", f"{path}/messages", {"to": to, **said}, wait=10)
         deadline = time.monotonic() + SEND_WAIT_S
         while job["state"] == "queued" and time.monotonic() < deadline:
             await asyncio.sleep(POLL_S)

@@ -138,12 +138,26 @@ class Client:
         Raises:
             Problem: the server refused.
         """
+        return await self._ask(method, path, query, json=body)
+
+    async def upload(self, path: str, file: Path, **query: object) -> Any:
+        """Send a file's bytes, piece by piece; return the decoded answer.
+
+        Raises:
+            Problem: the server refused.
+            OSError: the file can't be read.
+        """
+        with file.open("rb") as opened:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_S, sock_read=SILENCE_S)
+            return await self._ask("POST", path, query, data=opened, timeout=timeout)
+
+    async def _ask(self, method: str, path: str, query: dict[str, object], **more: Any) -> Any:
         params = {key: str(value) for key, value in query.items() if value is not None}
         if self._at.user is not None:
             params["userId"] = self._at.user
         headers = {"Authorization": f"Bearer {self._at.token}", "Accept": "application/json"}
         async with self._session.request(
-            method, f"{self._at.url}/api/v1{path}", json=body, params=params, headers=headers
+            method, f"{self._at.url}/api/v1{path}", params=params, headers=headers, **more
         ) as answer:
             data = await answer.read()
             decoded = _decode(data)

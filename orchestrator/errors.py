@@ -38,6 +38,9 @@ PROBLEMS = _table(
     Code("idempotency_conflict", "This Idempotency-Key was used with another body. Use a new key.", 409),
     Code("position_expired", "Events up to that position are no longer kept. Take a new snapshot.", 410),
     Code("payload_too_large", "The request is too large.", 413),
+    Code(
+        "media_full", "The bot has as many files waiting as it may have. Remove some, or wait until they expire.", 429
+    ),
     Code("unsupported_media_type", "Send the body as application/json.", 415),
     Code("too_many_bots", "You have as many bots as you may have. Delete one first.", 429),
     Code("too_many_link_attempts", "Too many link attempts in the last hour. Wait before the next one.", 429, True),
@@ -109,7 +112,7 @@ SEND_ERRORS = _table(
     Code("expired", "This could not be sent within 24 hours."),
     Code("rejected", "WhatsApp refused the message."),
     Code("restricted", "WhatsApp does not let this account write to new people at the moment."),
-    Code("media_failed", "The media could not be uploaded."),
+    Code("media_failed", "The file could not be fetched or uploaded; the text says why where it is known."),
 )
 """`SendJob.error.code`."""
 

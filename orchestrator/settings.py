@@ -68,6 +68,9 @@ class Settings:
     retain_bytes: int = 20 * 1024 * 1024
     retain_messages_days: int = 90
     spool_max: int = 256 * 1024 * 1024
+    media_max: int = 512 * 1024 * 1024
+    """Of each bot: files uploaded or fetched that are still to be sent, or may be named in further messages."""
+    media_allow: tuple[str, ...] = ()
     socket_max_age: int = 12 * 3600
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"
@@ -286,6 +289,7 @@ _RANGES = (
     ("retain_bytes", 1024 * 1024, 1 << 40),
     ("retain_messages_days", 1, 10 * 366),
     ("spool_max", 1024 * 1024, 1 << 40),
+    ("media_max", 1024 * 1024, 1 << 40),
     ("socket_max_age", 60, 30 * 86400),
 )
 

@@ -50,7 +50,12 @@ def _command(*path: str) -> Any:
     return found
 
 
-_UNITS = {"socket_max_age": (3600, "h"), "spool_max": (1024 * 1024, "MB"), "retain_bytes": (1024 * 1024, "MB")}
+_UNITS = {
+    "socket_max_age": (3600, "h"),
+    "spool_max": (1024 * 1024, "MB"),
+    "media_max": (1024 * 1024, "MB"),
+    "retain_bytes": (1024 * 1024, "MB"),
+}
 
 
 def _default(name: str, value: object) -> str:

@@ -45,6 +45,8 @@ class Media(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     width: int | None = None
     height: int | None = None
     """Pixels."""
+    thumbnail: bytes | None = None
+    """A small JPEG its sender made, as it came (it is not looked at here); in JSON base64."""
 
 
 class Location(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -20,6 +20,9 @@ _CARRIERS = frozenset({"senderKeyDistributionMessage", "fastRatchetKeySenderKeyD
                        "messageContextInfo", "groupRootKeyShare", "rootSecretDistributeMessage",
                        "stickerSyncRmrMessage"})  # fmt: skip
 """Parts of a message that carry keys or bookkeeping, nothing a person wrote."""
+_JPEG = b"\xff\xd8\xff"
+MAX_THUMBNAIL = 24 * 1024
+"""Bytes. WhatsApp's own clients stay far below; in base64 it is half of what a frame may hold."""
 _REVOKE, _EDIT = 0, 14
 _PROTOCOL_FOR_PEOPLE = frozenset({_REVOKE, 3, _EDIT})
 """ProtocolMessage types people see the effect of: revoke, disappearing messages, edit."""
@@ -128,8 +131,14 @@ def _media(part: Any) -> Content:
         seconds=(int(part.seconds) or None) if "seconds" in known else None,
         width=(int(part.width) or None) if "width" in known else None,
         height=(int(part.height) or None) if "height" in known else None,
+        thumbnail=_thumbnail(bytes(part.JPEGThumbnail)) if "JPEGThumbnail" in known else None,
     )
     return Content(text=caption or None, media=media)
+
+
+def _thumbnail(data: bytes) -> bytes | None:
+    """A JPEG that leaves a frame room for the words; anything else is no thumbnail."""
+    return data if data.startswith(_JPEG) and len(data) <= MAX_THUMBNAIL else None
 
 
 def _location(part: Any) -> Content | None:

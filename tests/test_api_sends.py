@@ -28,8 +28,17 @@ FORMS: list[tuple[dict[str, Any], model.Outgoing]] = [
     ({"contact": {"name": "Bob", "vcard": VCARD}}, model.OutgoingContact("1", "Bob", VCARD)),
     ({"poll": {"question": "?", "options": ["a", "b"]}}, model.OutgoingPoll("1", "?", ("a", "b"), 1)),
     ({"poll": {"question": "?", "options": ["a", "b"], "selectable": 0}}, model.OutgoingPoll("1", "?", ("a", "b"), 0)),
+    ({"image": {"mediaId": "med_1", "caption": "c"}, "mentions": ["3"]},
+     model.OutgoingMedia("1", "image", "med_1", caption="c", mentions=("3",))),
+    ({"video": {"url": "https://a.example/b", "seconds": 3, "width": 4, "height": 5, "thumbnail": "/9j/"}},
+     model.OutgoingMedia("1", "video", None, "https://a.example/b", seconds=3, width=4, height=5, thumbnail=b"\xff\xd8\xff")),
+    ({"audio": {"mediaId": "med_1", "seconds": 0}}, model.OutgoingMedia("1", "audio", "med_1", seconds=0)),
+    ({"voice": {"mediaId": "med_1"}, "quoted": {"messageId": "A"}},
+     model.OutgoingMedia("1", "voice", "med_1", quoted=model.Quoted("A", None))),
+    ({"document": {"mediaId": "med_1", "name": "n"}}, model.OutgoingMedia("1", "document", "med_1", name="n")),
+    ({"sticker": {"mediaId": "med_1"}}, model.OutgoingMedia("1", "sticker", "med_1")),
 ]  # fmt: skip
-assert {type(outgoing) for _, outgoing in FORMS} == set(get_args(model.Outgoing)) - {model.OutgoingMedia}
+assert {type(outgoing) for _, outgoing in FORMS} == set(get_args(model.Outgoing))
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({}, "text"),
@@ -39,6 +48,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"revoke": {"messageId": "A"}, "quoted": {"messageId": "A"}}, "quoted"),
     ({"poll": {"question": "?", "options": ["a", "b"]}, "mentions": ["2"]}, "mentions"),
     ({"quoted": {"messageId": "A"}}, "text"),
+    ({"image": {"caption": "c"}}, "image.mediaId"),
+    ({"image": {"mediaId": "med_1", "url": "https://a.example/b"}}, "image.mediaId"),
+    ({"image": {"mediaId": "med_1"}, "text": "x"}, "image"),
+    ({"sticker": {"mediaId": "med_1", "caption": "c"}}, "sticker.caption"),
+    ({"voice": {"mediaId": "med_1"}, "mentions": ["2"]}, "mentions"),
+    ({"video": {"mediaId": "med_1", "thumbnail": ""}}, "video.thumbnail"),
+    ({"video": {"mediaId": "med_1", "seconds": -1}}, "video.seconds"),
     ({"media": {}}, "media"),
     ({"reaction": {"messageId": "A"}}, "reaction.emoji"),
     ({"reaction": {"messageId": "A", "emoji": "👍", "remove": True}}, "reaction.remove"),

@@ -15,10 +15,12 @@ from orchestrator.api import schema, schema_send
 from orchestrator.errors import invalid
 from orchestrator.ports import LinkRequest
 from sessions.model import (
+    FileKind,
     Outgoing,
     OutgoingContact,
     OutgoingEdit,
     OutgoingLocation,
+    OutgoingMedia,
     OutgoingPoll,
     OutgoingReaction,
     OutgoingRevoke,
@@ -47,9 +49,13 @@ def outgoing(body: schema_send.SendMessage) -> Outgoing:
         raise invalid("text", f"text: give one of {', '.join(schema_send.FORMS)}")
     if len(given) > 1:
         raise invalid(given[1], f"{given[1]}: give {given[0]} or {given[1]}, not both; each is a message of its own")
-    for name in schema_send.BESIDE_TEXT:
-        if getattr(body, name) is not UNSET and given != ["text"]:
-            raise invalid(name, f"{name}: this goes with text only; leave it out")
+    for name, forms in schema_send.BESIDE.items():
+        if getattr(body, name) is not UNSET and given[0] not in forms:
+            raise invalid(name, f"{name}: this goes with {', '.join(forms)} only; leave it out")
+    for kind in schema_send.FILES:
+        file: schema_send.SendFile | UnsetType = getattr(body, kind)
+        if file is not UNSET:
+            return _file(body, kind, file)
     if body.text is not UNSET:
         return OutgoingText(body.to, body.text, _quoted(body.quoted), tuple(body.mentions or ()))
     if body.reaction is not UNSET:
@@ -66,6 +72,19 @@ def outgoing(body: schema_send.SendMessage) -> Outgoing:
         return OutgoingContact(body.to, body.contact.name, body.contact.vcard)
     assert body.poll is not UNSET
     return OutgoingPoll(body.to, body.poll.question, tuple(body.poll.options), body.poll.selectable)
+
+
+def _file(body: schema_send.SendMessage, kind: FileKind, file: schema_send.SendFile) -> OutgoingMedia:
+    if (file.media_id is UNSET) == (file.url is UNSET):
+        raise invalid(f"{kind}.mediaId", f"{kind}.mediaId: give mediaId or url, one of them")
+    given = {
+        name: getattr(file, name)
+        for name in ("url", "caption", "name", "seconds", "width", "height", "thumbnail")
+        if getattr(file, name, UNSET) is not UNSET
+    }
+    return OutgoingMedia(
+        body.to, kind, file.media_id or None, quoted=_quoted(body.quoted), mentions=tuple(body.mentions or ()), **given
+    )
 
 
 def _quoted(quote: schema_send.Quote | UnsetType) -> Quoted | None:

@@ -22,7 +22,7 @@ from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
 from orchestrator.errors import PROBLEMS, Refused, invalid
 from orchestrator.model import Principal, to_json
-from orchestrator.ports import Fleet, Histories, Operations, Outbox, Phones, ProxyCheck, SignIn, Tokens
+from orchestrator.ports import Fleet, Histories, MediaRoom, Operations, Outbox, Phones, ProxyCheck, SignIn, Tokens
 from orchestrator.store.idempotency import Idempotency
 from orchestrator.tasks import Tasks
 
@@ -54,6 +54,7 @@ class Parts:
     open_metrics: bool
     secure_cookie: bool
     proxy_check: ProxyCheck
+    files: MediaRoom
     histories: Histories
     operations: Operations
     limits: UserLimits
@@ -135,6 +136,8 @@ class Route:
     """Honours Idempotency-Key by keeping the answer; never for answers that hold a secret."""
     secret: bool = False
     """The answer holds a secret: Idempotency-Key is honoured, and the answer kept in memory only, for a minute."""
+    upload: bool = False
+    """The body is a file: the handler reads it piece by piece, and honours Idempotency-Key itself."""
     media: tuple[str, ...] = field(default=("application/json",))
 
 

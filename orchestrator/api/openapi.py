@@ -27,7 +27,7 @@ def document(routes: Iterable[tuple[str, Route]], version: str) -> dict[str, Any
     schemas, components = msgspec.json.schema_components([*types, ProblemAnswer, EventFrame], ref_template=_REF)
     by_type = dict(zip([*types, ProblemAnswer, EventFrame], schemas, strict=True))
     _show_events(components)
-    show_forms(components["SendMessage"])
+    show_forms(components)
     paths: dict[str, dict[str, Any]] = {}
     for prefix, route in listed:
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, by_type)
@@ -66,6 +66,11 @@ def _operation(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
     }
     if not route.open:
         operation["security"] = [{"bearer": []}, {"key": []}]
+    if route.upload:
+        raw = {"type": "string", "contentMediaType": "application/octet-stream"}
+        form = {"type": "object", "properties": {"file": raw}, "required": ["file"]}
+        content = {"*/*": {"schema": raw}, "multipart/form-data": {"schema": form}}
+        operation["requestBody"] = {"required": True, "content": content}
     if route.body is not None:
         content = {"application/json": {"schema": by_type[route.body]}}
         operation["requestBody"] = {"required": bool(_required(route.body)), "content": content}
@@ -83,7 +88,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     ]
     found += [{"name": name, "in": "query", "description": what, "schema": text} for name, what in route.query]
     found += [{"name": name, "in": "header", "description": what, "schema": text} for name, what in route.headers]
-    if route.once or route.secret:
+    if route.once or route.secret or route.upload:
         what = "the same key with the same body is carried out once; the answer is kept 24 h"
         if route.secret:
             what = "the same key with the same body is answered the same for a minute; the answer is never stored"
@@ -137,7 +142,7 @@ def _problems(route: Route) -> dict[int, list[str]]:
         codes |= {"invalid_field"}
     if route.body is not None:
         codes |= {"invalid_field", "payload_too_large", "unsupported_media_type"}
-    if route.once or route.secret:
+    if route.once or route.secret or route.upload:
         codes |= {"idempotency_conflict", "rate_limited"}
     found: dict[int, list[str]] = {}
     for code in sorted(codes):

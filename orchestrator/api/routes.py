@@ -15,6 +15,7 @@ from orchestrator.api import (
     routes_account,
     routes_bots,
     routes_fleet,
+    routes_media,
     routes_messages,
     routes_proxies,
     routes_simulate,
@@ -28,7 +29,7 @@ API = "/api/v1"
 
 def all_routes(*, simulated: bool = False) -> list[tuple[str, Route]]:
     """Return every documented operation with its prefix; with `simulated` also those that play phones."""
-    rooms = (routes_account, routes_bots, routes_messages, routes_proxies, routes_fleet)
+    rooms = (routes_account, routes_bots, routes_messages, routes_media, routes_proxies, routes_fleet)
     rest = [(API, route) for room in rooms for route in room.ROUTES]
     rest += [(API, route) for route in routes_simulate.ROUTES if simulated]
     return [*rest, *(("", route) for route in routes_account.SYSTEM_ROUTES)]

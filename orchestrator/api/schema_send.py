@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from orchestrator.api.schema import Recipient, Text
+from sessions.media import FileKind
 
 MessageId = Annotated[
     str, msgspec.Meta(min_length=1, max_length=128, description="messageId of a message, or of a send once it is sent")
@@ -20,6 +21,19 @@ Person = Annotated[
     str, msgspec.Meta(min_length=1, max_length=128, description="a phone number, or …@s.whatsapp.net, …@c.us or …@lid")
 ]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=255, description="1 to 255 characters")]
+
+
+MediaId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="of a file uploaded to this bot")]
+Url = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=2048, description="https:// or http:// address the file is fetched from, once; public"
+    ),
+]
+Caption = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, description="1 to 1,024 characters")]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400, description="how long it plays")]
+Pixels = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
+Thumbnail = Annotated[bytes, msgspec.Meta(min_length=1, max_length=16_384, description="a small JPEG, in base64")]
 
 
 class Quote(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -74,14 +88,78 @@ class SendPoll(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     selectable: Annotated[int, msgspec.Meta(ge=0, le=12)] = 1
 
 
+class SendImage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A JPEG or PNG of at most 16 MB; its size in pixels and a small picture of it are made here."""
+
+    media_id: MediaId | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    caption: Caption | UnsetType = UNSET
+    thumbnail: Thumbnail | UnsetType = UNSET
+
+
+class SendVideo(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """An MP4 or 3GP of at most 64 MB. What is shown before it is downloaded is the caller's to give."""
+
+    media_id: MediaId | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    caption: Caption | UnsetType = UNSET
+    seconds: Seconds | UnsetType = UNSET
+    width: Pixels | UnsetType = UNSET
+    height: Pixels | UnsetType = UNSET
+    thumbnail: Thumbnail | UnsetType = UNSET
+
+
+class SendAudio(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Music or another recording (MP3, AAC, M4A, AMR, Ogg) of at most 16 MB."""
+
+    media_id: MediaId | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    seconds: Seconds | UnsetType = UNSET
+
+
+class SendVoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A voice note: Ogg with Opus, at most 16 MB."""
+
+    media_id: MediaId | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    seconds: Seconds | UnsetType = UNSET
+
+
+class SendDocument(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Any file of at most 100 MB; without `name` it is called as it was uploaded."""
+
+    media_id: MediaId | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    name: Label | UnsetType = UNSET
+    caption: Caption | UnsetType = UNSET
+    thumbnail: Thumbnail | UnsetType = UNSET
+
+
+class SendSticker(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A WebP of at most 1 MB, moving or not; 512 pixels square is what clients expect."""
+
+    media_id: MediaId | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+
+
+SendFile = SendImage | SendVideo | SendAudio | SendVoice | SendDocument | SendSticker
+"""Each names its file by exactly one of `mediaId` and `url`."""
+
+
 class SendMessage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Send one thing: exactly one of text, reaction, edit, revoke, location, contact and poll. `quoted` and `mentions`
-    go with a text."""
+    """Send one thing: exactly one of text, image, video, audio, voice, document, sticker, reaction, edit, revoke,
+    location, contact and poll. `quoted` goes with a text or a file, `mentions` with a text or a caption."""
 
     to: Recipient
     text: Text | UnsetType = UNSET
     quoted: Quote | UnsetType = UNSET
     mentions: Annotated[list[Person], msgspec.Meta(max_length=1024)] | UnsetType = UNSET
+    image: SendImage | UnsetType = UNSET
+    video: SendVideo | UnsetType = UNSET
+    audio: SendAudio | UnsetType = UNSET
+    voice: SendVoice | UnsetType = UNSET
+    document: SendDocument | UnsetType = UNSET
+    sticker: SendSticker | UnsetType = UNSET
     reaction: React | UnsetType = UNSET
     edit: Edit | UnsetType = UNSET
     revoke: Revoke | UnsetType = UNSET
@@ -90,12 +168,19 @@ class SendMessage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     poll: SendPoll | UnsetType = UNSET
 
 
-FORMS = ("text", "reaction", "edit", "revoke", "location", "contact", "poll")
+FILES: tuple[FileKind, ...] = ("image", "video", "audio", "voice", "document", "sticker")
+FORMS = ("text", *FILES, "reaction", "edit", "revoke", "location", "contact", "poll")
 """Members of which a body has exactly one."""
-BESIDE_TEXT = ("quoted", "mentions")
+BESIDE = {"quoted": ("text", *FILES), "mentions": ("text", "image", "video", "document")}
+"""Members that go with some of them."""
 
 
-def show_forms(component: dict[str, Any]) -> None:
-    """Say in the JSON schema of `SendMessage` what its members alone don't: which go together."""
+def show_forms(components: dict[str, Any]) -> None:
+    """Say in the JSON schemas of `SendMessage` and its files what their members alone don't: which go together."""
+    for kind in (SendImage, SendVideo, SendAudio, SendVoice, SendDocument, SendSticker):
+        components[kind.__name__]["oneOf"] = [{"required": ["mediaId"]}, {"required": ["url"]}]
+    component = components["SendMessage"]
     component["oneOf"] = [{"required": [form]} for form in FORMS]
-    component["dependentRequired"] = {name: ["text"] for name in BESIDE_TEXT}
+    component["dependentSchemas"] = {
+        name: {"anyOf": [{"required": [form]} for form in forms]} for name, forms in BESIDE.items()
+    }

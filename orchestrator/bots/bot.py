@@ -13,6 +13,7 @@ from collections import deque
 
 from orchestrator.bots import content, fold, live, moves
 from orchestrator.bots.contents import Contents
+from orchestrator.bots.fetches import FileFetched
 from orchestrator.bots.finding import Finder
 from orchestrator.bots.hands import Hands
 from orchestrator.bots.histories import Past
@@ -58,7 +59,8 @@ class Mailbox:
         self._journal = Journal(room.bus, room.metrics, room.tasks.failures, self._user, self._id)
         self.hands = Hands(room, self._user, self._id, self.post)
         self.sending = Sending(
-            room, self._user, self._id, book, who, lambda: own_address(self.state), self._journal, self._send_returned
+            room, self._user, self._id, book, who, lambda: own_address(self.state), self._journal, self._send_returned,
+            self.post,
         )  # fmt: skip
         self.finder = Finder(room, self._id, who)
         self.contents = Contents(room, self._user, self._id, who, self._journal, self.sending)
@@ -188,6 +190,8 @@ class Mailbox:
                     self._submit(item)
                 case SendReturned(job, incarnation, outcome):
                     self.sending.returned(job, incarnation, outcome)
+                case FileFetched():
+                    self.sending.fetched(item)
                 case _:
                     self._fold(item)
         except Exception as error:  # the mailbox's boundary: everything else of this bot goes on
@@ -327,6 +331,7 @@ class Mailbox:
     async def _erase(self) -> None:
         """Remove everything of the bot, then tell `deleted`. Begun again at start-up when it did not come to its end."""
         await self._room.devices.erase(self._id)
+        await self._room.files.erase_bot(self._id)
         await self._room.bus.erase(self._user, self._id)
         event = Event(
             self._user, self._id, "bot_status_update", "deleted", new_id("evt"), self._room.clock.wall_ms(),

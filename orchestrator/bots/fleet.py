@@ -15,6 +15,7 @@ import msgspec
 from orchestrator import errors, proxies
 from orchestrator.bots import moves, outbox_fold, people, record
 from orchestrator.bots.bot import Mailbox, deleting_key
+from orchestrator.bots.files import BotFiles
 from orchestrator.bots.histories import Past, newest_days
 from orchestrator.bots.moves import BotState
 from orchestrator.bots.outbox_book import Book
@@ -24,6 +25,7 @@ from orchestrator.bots.room import Accounts, DeviceFiles, Limits, Room
 from orchestrator.bus.bus import Bus, Entry, StatePut
 from orchestrator.clock import Clock
 from orchestrator.errors import Refused
+from orchestrator.fetching import Fetcher
 from orchestrator.model import Bot, Event, Position, new_id, to_json
 from orchestrator.ports import (
     BotBrief,
@@ -38,6 +40,7 @@ from orchestrator.ports import (
     PairingCode,
     QrOnOffer,
 )
+from orchestrator.store.media import MediaFiles
 from orchestrator.tasks import Tasks
 from sessions.lifecycle import USER_ACTIONS
 
@@ -45,6 +48,7 @@ PAIRING_CODE_S = 40.0
 """To start a linking process, get the first code and ask for the pairing code."""
 _TICK_S = 1.0
 _AWAY_S = 1.0
+_SWEEP_S = 3600.0
 _BOOT_S = 5.0
 """For what is true of the stored bots now to be durable; a storage that takes nothing keeps nobody from serving."""
 _CLOSE_S = 3.0
@@ -64,6 +68,7 @@ class BotFleet:
         tasks: Tasks,
         metrics: FleetMetrics,
         devices_dir: Path,
+        media_dir: Path | None = None,
         limits: Limits,
         svg: Callable[[str], str],
     ) -> None:
@@ -78,8 +83,11 @@ class BotFleet:
         self._deleting: list[str] = []
         self._seen_s = clock.monotonic()
         self._ticker: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        stored = MediaFiles(media_dir or devices_dir.with_name("media"))
+        self.files = BotFiles(stored, Fetcher(limits.media_allow), clock, limits.media_max)
         self._room = Room(
-            bus, host, incidents, clock, tasks, metrics, DeviceFiles(devices_dir), Accounts(), limits, svg,
+            bus, host, incidents, clock, tasks, metrics, DeviceFiles(devices_dir), self.files, Accounts(), limits, svg,
             self._forget, asyncio.Event(), self._look_at_clock,
         )  # fmt: skip
         incidents.listen(self._incidents_changed)
@@ -93,6 +101,7 @@ class BotFleet:
         when the process before was last seen running: what bots were from then on is `down`.
         """
         days = await newest_days(self._bus)
+        await self.files.load()
         privates = {key.removeprefix("private/"): value async for _, key, value in self._bus.scan("private/")}
         jobs: dict[str, list[StoredJob]] = {}
         async for _, _, value in self._bus.scan("job/"):
@@ -120,6 +129,7 @@ class BotFleet:
         if booted:
             await asyncio.wait(booted, timeout=_BOOT_S)
         self._ticker = self._tasks.spawn("fleet ticker", self._tick())
+        self._sweeper = self._tasks.spawn("file sweeper", self._sweep())
 
     def begin(self) -> None:
         """Everything earlier workers left has been handed over: bring back what is wanted running."""
@@ -134,6 +144,8 @@ class BotFleet:
         """Make durable what was told so far, then end all mailboxes. Idempotent."""
         if self._ticker is not None:
             self._ticker.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         waits = [self._tasks.spawn("close mailbox", mailbox.idle()) for mailbox in self._mailboxes.values()]
         if waits:
             await asyncio.wait(waits, timeout=_CLOSE_S)
@@ -188,6 +200,13 @@ class BotFleet:
         while True:
             await asyncio.sleep(_TICK_S)
             self._look_at_clock()
+
+    async def _sweep(self) -> None:
+        """Erase files nobody needs: those a dead process left at once, then every hour what has expired."""
+        while True:
+            needed = [(bot, media) for bot, mailbox in self._mailboxes.items() for media in mailbox.sending.needed()]
+            await self.files.sweep(needed, list(self._mailboxes))
+            await asyncio.sleep(_SWEEP_S)
 
     def _look_at_clock(self) -> None:
         now_s = self._clock.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from orchestrator.bots.fetches import FileFetched
 from orchestrator.bots.moves import Command, Input
 from orchestrator.model import Bot, SendJob
 from orchestrator.ports import FromSession
@@ -42,4 +43,4 @@ class SendReturned:
     outcome: SendOutcome
 
 
-Item = FromSession | Input | Asked | Submitted | SendReturned
+Item = FromSession | Input | Asked | Submitted | SendReturned | FileFetched

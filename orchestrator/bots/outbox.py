@@ -11,7 +11,7 @@ from orchestrator.bots import outbox_kinds
 from orchestrator.bots.fleet import BotFleet
 from orchestrator.errors import Refused
 from orchestrator.model import SendJob
-from sessions.model import Outgoing
+from sessions.model import Outgoing, OutgoingMedia
 
 
 class BotOutbox:
@@ -22,7 +22,10 @@ class BotOutbox:
 
     async def submit(self, user: str, bot_id: str, outgoing: Outgoing, job_id: str | None = None) -> SendJob:
         mailbox = self._fleet.mailbox(user, bot_id)
-        return await mailbox.submit(outbox_kinds.checked(outgoing, mailbox.state.bot.account), job_id)
+        checked = outbox_kinds.checked(outgoing, mailbox.state.bot.account)
+        if isinstance(checked, OutgoingMedia) and (job_id is None or mailbox.sending.job(job_id) is None):
+            checked = self._fleet.files.bind(bot_id, checked)
+        return await mailbox.submit(checked, job_id)
 
     async def job(self, user: str, bot_id: str, job_id: str) -> SendJob:
         job = self._fleet.mailbox(user, bot_id).sending.job(job_id)

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
 from orchestrator.bots import outbox_fold
-from orchestrator.bots.outbox_fold import StoredJob
+from orchestrator.bots.outbox_fold import StoredJob, waits_for_file
 from orchestrator.bots.pace import UNPACED, Bucket, Pace
 from sessions.model import ReceiptKind
 
@@ -101,6 +101,8 @@ class Book:
             head = self.jobs[queue[0]]
             if head.handed is not None:
                 return None
+            if waits_for_file(head.outgoing):
+                continue
             if head.not_before_ms <= now_ms and (best is None or head.order < best.order):
                 best = head
         return best if best is not None and self._bucket.ready_ms(now_ms) <= now_ms else None
@@ -115,7 +117,7 @@ class Book:
         times = [head.job.expires_at for head in heads if head.handed is None]
         if sending and not any(head.handed is not None for head in heads):
             paced_ms = self._bucket.ready_ms(now_ms)
-            due = [max(head.not_before_ms, paced_ms) for head in heads]
+            due = [max(head.not_before_ms, paced_ms) for head in heads if not waits_for_file(head.outgoing)]
             times += [max(at_ms, now_ms + 1) for at_ms in due if at_ms > now_ms]
         return min(times, default=None)
 

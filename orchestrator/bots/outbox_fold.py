@@ -20,6 +20,7 @@ from sessions.model import (
     Jid,
     NotSent,
     Outgoing,
+    OutgoingMedia,
     ReceiptKind,
     SendOutcome,
     SendRejected,
@@ -106,6 +107,11 @@ def queued(job_id: str, bot: str, outgoing: Outgoing, generation: int, order: in
     return StoredJob(job, order, generation, outgoing)
 
 
+def waits_for_file(outgoing: Outgoing | None) -> bool:
+    """Tell whether a send can't be handed over before its file was fetched."""
+    return isinstance(outgoing, OutgoingMedia) and outgoing.media is None
+
+
 def hand(stored: StoredJob, incarnation: str) -> StoredJob:
     """Note, before the call, that the send is handed to this incarnation: from here on it is never sent twice."""
     return msgspec.structs.replace(stored, handed=incarnation, tries=stored.tries + 1)
@@ -153,11 +159,12 @@ def receipt(stored: StoredJob, kind: ReceiptKind) -> tuple[StoredJob, ...]:
     )
 
 
-def fail(stored: StoredJob, code: str) -> StoredJob:
-    """Give up a send that is not handed over; of any other nothing changes."""
+def fail(stored: StoredJob, code: str, text: str | None = None) -> StoredJob:
+    """Give up a send that is not handed over; of any other nothing changes. `text` says more than the code's own."""
     if stored.job.state != "queued" or stored.handed is not None:
         return stored
-    return _end(stored, "failed", error=_error(code, None))
+    error = _error(code, None)
+    return _end(stored, "failed", error=error if text is None else msgspec.structs.replace(error, text=text))
 
 
 def _end(

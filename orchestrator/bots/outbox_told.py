@@ -86,6 +86,7 @@ def _media(outgoing: model.OutgoingMedia) -> Content:
         seconds=outgoing.seconds,
         width=outgoing.width,
         height=outgoing.height,
+        thumbnail=outgoing.thumbnail,
     )
     return Content(text=outgoing.caption, media=media, quoted=outgoing.quoted, mentions=outgoing.mentions)
 

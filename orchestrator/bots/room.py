@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.bots.files import BotFiles
 from orchestrator.bots.pace import UNPACED, Pace
 from orchestrator.bus.bus import Bus
 from orchestrator.clock import Clock
@@ -36,6 +37,10 @@ class Limits:
     """The operator's default; a bot's own wins. May hold credentials."""
     proxy_allow: tuple[str, ...] = ()
     """Private proxies bots may use all the same."""
+    media_max: int = 512 * 1024 * 1024
+    """Bytes a bot's uploaded and fetched files may take together."""
+    media_allow: tuple[str, ...] = ()
+    """Private hosts and networks files may be fetched from all the same."""
     device_name: str = "Bot"
     """What the phone lists when the bot has no name of its own for it."""
 
@@ -105,6 +110,7 @@ class Room:
     tasks: Tasks
     metrics: FleetMetrics
     devices: DeviceFiles
+    files: BotFiles
     accounts: Accounts
     limits: Limits
     svg: Callable[[str], str]

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from orchestrator.bots import outbox_fold, outbox_told
+from orchestrator.bots import files, outbox_fold, outbox_told
+from orchestrator.bots.fetches import Fetches, FileFetched
 from orchestrator.bots.journal import Journal
 from orchestrator.bots.moves import BotState
 from orchestrator.bots.outbox_book import Book
@@ -21,9 +22,12 @@ from orchestrator.bots.people import People
 from orchestrator.bots.room import Room
 from orchestrator.bus.bus import StatePut
 from orchestrator.model import Event, SendJob, new_id, to_json
-from sessions.model import Jid, Outgoing, ReceiptReceived, SendFinished, SendOutcome, SendUnknown, Sent
+from orchestrator.store.media import StoredMedia
+from sessions.model import Jid, Outgoing, OutgoingMedia, ReceiptReceived, SendFinished, SendOutcome, SendUnknown, Sent
 
 _SWEEP_MS = 3_600_000
+
+Told = Callable[[FileFetched], None]
 
 Returned = Callable[[str, str, SendOutcome], None]
 """(job, incarnation, outcome) of a call that came back."""
@@ -42,6 +46,7 @@ class Sending:
         own: Callable[[], str],
         journal: Journal,
         returned: Returned,
+        told: Told,
     ) -> None:
         """Take over the sends of a book; `own` tells the account's address."""
         self._room = room
@@ -52,6 +57,9 @@ class Sending:
         self._own = own
         self._journal = journal
         self._returned = returned
+        self._fetches = Fetches(room.files, room.tasks, bot, told)
+        self._looked = False
+        """The addresses that sends of an earlier process still hold are being fetched."""
         self._sweep_ms = room.clock.wall_ms()
         """When to look for sends that are no longer kept."""
         self._waiters: dict[str, list[asyncio.Future[SendJob]]] = {}
@@ -79,6 +87,8 @@ class Sending:
         self._store([stored], message=outbox_told.message(outgoing, chat, self._who.forms(self._own()), now_ms))
         if absent:
             self._store([outbox_fold.fail(stored, "not_on_whatsapp")])
+        else:
+            self._journal.then(lambda: self._fetches.begin(stored.job.id, outgoing))
         return self._book.jobs[stored.job.id].job
 
     def job(self, job_id: str) -> SendJob | None:
@@ -131,6 +141,27 @@ class Sending:
             return
         self.finished(SendFinished(job_id, outcome))
 
+    def fetched(self, event: FileFetched) -> None:
+        """A send's file is there, or never will be."""
+        stored, result = self._book.jobs.get(event.job), event.result
+        outgoing = stored.outgoing if stored is not None else None
+        if stored is None or not isinstance(outgoing, OutgoingMedia):
+            if isinstance(result, StoredMedia):
+                self._release(result.id)
+        elif isinstance(result, StoredMedia):
+            self._store([msgspec.structs.replace(stored, outgoing=files.named(outgoing, result))])
+            self._journal.then(lambda: self._room.files.release_pin(self._bot, result.id))
+        else:
+            self._store([outbox_fold.fail(stored, "media_failed", result)])
+
+    def _release(self, media: str) -> None:
+        self._room.tasks.spawn("file of a send", self._room.files.ended(self._bot, media))
+
+    def needed(self) -> list[str]:
+        """Return the files of sends that are not over."""
+        found = (stored.outgoing for stored in self._book.jobs.values())
+        return [sent.media for sent in found if isinstance(sent, OutgoingMedia) and sent.media is not None]
+
     def receipts(self, event: ReceiptReceived) -> None:
         """Advance the sends a receipt of somebody else's device is about."""
         if not event.from_me:
@@ -172,6 +203,10 @@ class Sending:
 
     def pump(self, state: BotState) -> None:
         """Hand over the next send, if there is one and the bot may send."""
+        if not self._looked:
+            self._looked = True
+            for waiting in self._book.jobs.values():
+                self._fetches.begin(waiting.job.id, waiting.outgoing)
         if not may_send(state) or state.session is None:
             return
         now_ms = self._room.clock.wall_ms()
@@ -188,7 +223,8 @@ class Sending:
 
     def _send(self, job_id: str, incarnation: str, outgoing: Outgoing) -> None:
         async def call() -> None:
-            self._returned(job_id, incarnation, await self._room.host.send(self._bot, job_id, outgoing))
+            whole = self._room.files.handed(self._bot, outgoing)
+            self._returned(job_id, incarnation, await self._room.host.send(self._bot, job_id, whole))
 
         # A failure is a bug of ours: whether it was sent is then not known before the session ends.
         self._room.tasks.spawn("send", call())
@@ -207,6 +243,8 @@ class Sending:
             job = stored.job
             before = self._book.jobs.get(job.id)
             self._book.put(stored)
+            if stored.outgoing is None and before is not None and before.outgoing is not None:
+                self._over(before)
             put = StatePut(f"job/{self._bot}/{job.id}", to_json(stored))
             if before is not None and before.job == job:
                 self._journal.tell(None, (put,))
@@ -218,6 +256,13 @@ class Sending:
             self._journal.tell(event, (put,))
             self._journal.then(lambda job=job: self._tell_waiters(job))  # type: ignore[misc]
 
+    def _over(self, before: StoredJob) -> None:
+        """A send that can't be sent any more needs no file: once that is durable, what was fetched for it goes."""
+        self._fetches.forget(before.job.id)
+        if isinstance(before.outgoing, OutgoingMedia) and before.outgoing.media is not None:
+            media = before.outgoing.media
+            self._journal.then(lambda: self._release(media))
+
     def _tell_waiters(self, job: SendJob) -> None:
         for future in self._waiters.get(job.id, [])[:]:
             if not future.done():
@@ -225,6 +270,7 @@ class Sending:
 
     def close(self) -> None:
         """The bot is gone: its sends are no longer counted."""
+        self._fetches.close()
         for stored in self._book.jobs.values():
             self._room.metrics.job_moved(stored.job.state, None)
 

@@ -35,6 +35,9 @@ from orchestrator.ports.incidents import Incident as Incident
 from orchestrator.ports.incidents import IncidentKind as IncidentKind
 from orchestrator.ports.incidents import IncidentRoute as IncidentRoute
 from orchestrator.ports.incidents import Incidents as Incidents
+from orchestrator.ports.media import Incoming as Incoming
+from orchestrator.ports.media import Media as Media
+from orchestrator.ports.media import MediaRoom as MediaRoom
 from orchestrator.ports.metrics import FleetMetrics as FleetMetrics
 from orchestrator.ports.operations import BotBrief as BotBrief
 from orchestrator.ports.operations import Figures as Figures

@@ -28,7 +28,21 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("api", "gateway", "scripting", "bots"),
     ("supervisor", "bus", "auth", "operations"),
     ("store",),
-    ("ports", "model", "errors", "clock", "settings", "log", "tasks", "qr", "metrics", "frames", "proxies"),
+    (
+        "ports",
+        "model",
+        "errors",
+        "clock",
+        "settings",
+        "log",
+        "tasks",
+        "qr",
+        "metrics",
+        "frames",
+        "proxies",
+        "filetypes",
+        "fetching",
+    ),
 )
 """Rooms of `orchestrator/`, top to bottom. A room imports from lower levels and from itself; the lowest level's files
 may import each other."""
@@ -61,7 +75,7 @@ DOORS = {
 PURE = {
     "sessions.around", "sessions.translate_around", "orchestrator.bots.group_names", "orchestrator.bots.calls",
     "orchestrator.bots.presences",
-    "sessions.media", "sessions.compose_media", "orchestrator.bots.outbox_media",
+    "sessions.media", "sessions.compose_media", "orchestrator.bots.outbox_media", "orchestrator.filetypes",
     "sessions.content", "sessions.outgoing", "sessions.compose", "sessions.people", "sessions.translate_messages",
     "sessions.translate_frames", "orchestrator.bots.outbox_kinds", "orchestrator.api.schema_send", "sessions.model",
     "sessions.lifecycle", "sessions.lifecycle_rows", "sessions.translate", "sessions.texts", "sessions.kinds",

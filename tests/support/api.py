@@ -24,7 +24,7 @@ from orchestrator.api.streams import STREAMS, Streams, StreamSettings
 from orchestrator.auth.principal import Identity, open_local
 from orchestrator.bus.memory import MemoryBus
 from orchestrator.clock import ManualClock
-from orchestrator.ports import Fleet, Histories, Operations, Outbox
+from orchestrator.ports import Fleet, Histories, MediaRoom, Operations, Outbox
 from orchestrator.store.database import Database
 from orchestrator.store.idempotency import Idempotency
 from orchestrator.store.sessions import Sessions, Users
@@ -101,6 +101,7 @@ async def serving(
         open_metrics=open_metrics,
         secure_cookie=secure_cookie,
         proxy_check=proxy_check,
+        files=cast(MediaRoom, None),
         histories=cast(Histories, None),
         operations=cast(Operations, None),
         limits=UserLimits(20, 10),

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.bots.fleet import BotFleet
+from orchestrator.bots.media import BotMedia
 from orchestrator.bots.outbox import BotOutbox
 from orchestrator.bots.room import Limits
 from orchestrator.bus.bus import Bus
@@ -99,9 +100,11 @@ class FleetRoom:
         self.metrics = RecordingMetrics()
         self.fleet = BotFleet(
             bus=self.bus, host=self.host, incidents=self.host.incidents, clock=self.clock, tasks=self.tasks,
-            metrics=self.metrics, devices_dir=self.directory, limits=self.limits, svg=lambda text: "<svg/>",
+            metrics=self.metrics, devices_dir=self.directory, media_dir=self.directory / "media",
+            limits=self.limits, svg=lambda text: "<svg/>",
         )  # fmt: skip
         self.outbox = BotOutbox(self.fleet)
+        self.media = BotMedia(self.fleet)
         self.host.listener = self.fleet
         await self.fleet.load()
 
@@ -114,7 +117,7 @@ class FleetRoom:
         """Wait, in real time, for what threads do to files; virtual time would overtake them."""
         for _ in range(5_000):
             running = self.tasks.statistics()
-            if not (running.get("erase bot") or running.get("destroy device files")):
+            if not any(running.get(name) for name in ("erase bot", "destroy device files")):
                 return
             time.sleep(0.001)  # noqa: ASYNC251 - on a virtual loop only this lets real time pass
             await asyncio.sleep(0)

@@ -6,12 +6,15 @@ from typing import Any
 
 from sessions.model import ContactCard, Content, Location, Media, MessageKind, Poll
 from tests.loopback import kinds
+from tests.support.files import picture
 
 VCARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Bob\nTEL;waid=491707654321:+49 170 7654321\nEND:VCARD"
 
+THUMBNAIL = picture(width=64, height=40)
+
 EXAMPLES: list[tuple[MessageKind, Content]] = [
-    ("image", Content("look", media=Media("image/jpeg", 1234, width=640, height=480))),
-    ("video", Content("watch", media=Media("video/mp4", 99, seconds=3))),
+    ("image", Content("look", media=Media("image/jpeg", 1234, width=640, height=480, thumbnail=THUMBNAIL))),
+    ("video", Content("watch", media=Media("video/mp4", 99, seconds=3, thumbnail=THUMBNAIL))),
     ("audio", Content(media=Media("audio/mpeg", 5000, seconds=60))),
     ("voice", Content(media=Media("audio/ogg; codecs=opus", 700, seconds=2))),
     ("document", Content("the bill", media=Media("application/pdf", 7, "bill.pdf"))),
@@ -59,7 +62,7 @@ def _media(kind: MessageKind, content: Content) -> Any:
         name: value
         for name, value in (
             ("caption", content.text), ("fileName", media.name), ("seconds", media.seconds), ("width", media.width),
-            ("height", media.height),
+            ("height", media.height), ("JPEGThumbnail", media.thumbnail),
         )
         if value is not None
     }  # fmt: skip

@@ -31,6 +31,7 @@ export const PROBLEMS = {
   idempotency_conflict: { text: "This Idempotency-Key was used with another body. Use a new key.", retryable: false },
   position_expired: { text: "Events up to that position are no longer kept. Take a new snapshot.", retryable: false },
   payload_too_large: { text: "The request is too large.", retryable: false },
+  media_full: { text: "The bot has as many files waiting as it may have. Remove some, or wait until they expire.", retryable: false },
   unsupported_media_type: { text: "Send the body as application/json.", retryable: false },
   too_many_bots: { text: "You have as many bots as you may have. Delete one first.", retryable: false },
   too_many_link_attempts: { text: "Too many link attempts in the last hour. Wait before the next one.", retryable: true },
@@ -99,7 +100,7 @@ export const SEND_ERRORS = {
   expired: { text: "This could not be sent within 24 hours.", retryable: false },
   rejected: { text: "WhatsApp refused the message.", retryable: false },
   restricted: { text: "WhatsApp does not let this account write to new people at the moment.", retryable: false },
-  media_failed: { text: "The media could not be uploaded.", retryable: false },
+  media_failed: { text: "The file could not be fetched or uploaded; the text says why where it is known.", retryable: false },
 } as const;
 
 export const PAIR_ERRORS = {
@@ -241,6 +242,7 @@ export interface Media {
   readonly seconds?: number | null;
   readonly width?: number | null;
   readonly height?: number | null;
+  readonly thumbnail?: string | null;
 }
 
 /** A place, or (`live`) where somebody was when they began to share it. */
@@ -532,12 +534,18 @@ export interface PairingCodeRequest {
   readonly phone: string;
 }
 
-/** Send one thing: exactly one of text, reaction, edit, revoke, location, contact and poll. `quoted` and `mentions` go with a text. */
+/** Send one thing: exactly one of text, image, video, audio, voice, document, sticker, reaction, edit, revoke, location, contact and poll. `quoted` goes with a text or a file, `mentions` with a text or a caption. */
 export interface SendRequest {
   readonly to: string;
   readonly text?: string;
   readonly quoted?: Quote;
   readonly mentions?: ReadonlyArray<string>;
+  readonly image?: SendImage;
+  readonly video?: SendVideo;
+  readonly audio?: SendAudio;
+  readonly voice?: SendVoice;
+  readonly document?: SendDocument;
+  readonly sticker?: SendSticker;
   readonly reaction?: React;
   readonly edit?: Edit;
   readonly revoke?: Revoke;
@@ -550,6 +558,54 @@ export interface SendRequest {
 export interface Quote {
   readonly messageId: string;
   readonly sender?: string;
+}
+
+/** A JPEG or PNG of at most 16 MB; its size in pixels and a small picture of it are made here. */
+export interface SendImage {
+  readonly mediaId?: string;
+  readonly url?: string;
+  readonly caption?: string;
+  readonly thumbnail?: string;
+}
+
+/** An MP4 or 3GP of at most 64 MB. What is shown before it is downloaded is the caller's to give. */
+export interface SendVideo {
+  readonly mediaId?: string;
+  readonly url?: string;
+  readonly caption?: string;
+  readonly seconds?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly thumbnail?: string;
+}
+
+/** Music or another recording (MP3, AAC, M4A, AMR, Ogg) of at most 16 MB. */
+export interface SendAudio {
+  readonly mediaId?: string;
+  readonly url?: string;
+  readonly seconds?: number;
+}
+
+/** A voice note: Ogg with Opus, at most 16 MB. */
+export interface SendVoice {
+  readonly mediaId?: string;
+  readonly url?: string;
+  readonly seconds?: number;
+}
+
+/** Any file of at most 100 MB; without `name` it is called as it was uploaded. */
+export interface SendDocument {
+  readonly mediaId?: string;
+  readonly url?: string;
+  readonly name?: string;
+  readonly caption?: string;
+  readonly thumbnail?: string;
+}
+
+/** A WebP of at most 1 MB, moving or not; 512 pixels square is what clients expect. */
+export interface SendSticker {
+  readonly mediaId?: string;
+  readonly url?: string;
 }
 
 /** React to a message; an empty emoji takes the reaction back. `sender` as in `Quote`; it may be the bot itself. */
