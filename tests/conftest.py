@@ -20,6 +20,7 @@ WHOLE_SYSTEMS = frozenset(
         "test_api_garbage", "test_auth_server", "test_bus_machine", "test_cli", "test_cli_events", "test_gateway_admission",
         "test_gateway_commands", "test_gateway_drops", "test_gateway_floods", "test_gateway_memory", "test_gateway_races",
         "test_gateway_storm", "test_gateway_tenure", "test_gateway_window", "test_loopback_real",
+        "test_api_media", "test_cli_files", "test_loopback_history",
         "test_loopback_real_endings", "test_sessions_real_contract", "test_sessions_real_groups", "test_sessions_whatsapp",
         "test_sessions_worker",
         "test_supervisor_chaos", "test_supervisor_killed", "test_supervisor_real_worker", "test_supervisor_room",

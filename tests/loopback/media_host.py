@@ -18,7 +18,7 @@ from tests.loopback import framing
 from tests.loopback.faults import Faults
 from tests.loopback.ledger import Ledger
 
-HOSTS = ("mmg.whatsapp.net", "media.loopback.whatsapp.net")
+HOSTS = ("mmg.whatsapp.net", "media-backup.whatsapp.net")
 """What ``media_conn`` names, best first."""
 AUTH = "loopback-media-auth"
 
