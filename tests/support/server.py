@@ -136,7 +136,7 @@ class Server:
             ) as answer:
                 text = await answer.text()
                 found = await answer.json(content_type=None) if text else None
-            if method == "GET" and answer.status == 429 and status is None:
+            if method == "GET" and answer.status == 429 and status is None and found is not None:
                 await asyncio.sleep(found["retryAfterMs"] / 1000)
                 continue
             fine = answer.status == status if status is not None else answer.status < 400
