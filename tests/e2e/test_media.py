@@ -98,8 +98,9 @@ async def test_files_both_ways(server: Server, whatsapp: LoopbackServer, node: N
         expected |= {name: value for name, value in beside.items() if name not in {"caption", "thumbnail"}}
         expected |= {"thumbnail": IN_BASE64} if "thumbnail" in beside else {}
         (live,) = _told(socket, message_id)
-        stored = await server.call("GET", f"/bots/{bot}/messages?limit=1")
-        for told in (live, stored["messages"][0]["data"]):
+        page = await server.call("GET", f"/bots/{bot}/messages?limit=50")
+        (stored,) = [one["data"] for one in page["messages"] if one["data"]["messageId"] == message_id]
+        for told in (live, stored):
             assert (told["kind"], told["media"], told.get("text")) == (kind, expected, beside.get("caption"))
     assert whatsapp.ledger.count("media_downloaded") == 0, "files that arrive are not fetched"
     for secret in ("look at the bill", "due soon", "bill.pdf", "sunset", IN_BASE64[:40], str(shop.port), ada.number):
