@@ -22,9 +22,10 @@ RARELY = {
     ("post", "/api/v1/bots/{bot}/logout"): 0.01,
     ("post", "/api/v1/bots/{bot}/link"): 0.02,
     ("post", "/api/v1/bots/{bot}/pairing-code"): 0.01,
-    ("post", "/api/v1/bots/{bot}/start"): 0.2,
+    ("post", "/api/v1/bots/{bot}/start"): 0.05,
     ("post", "/api/v1/bots/{bot}/stop"): 0.02,
     ("post", "/api/v1/bots/{bot}/restart"): 0.02,
+    ("post", "/api/v1/bots/{bot}/simulate"): 0.1,
     ("get", "/metrics"): 0.05,
     ("post", "/api/v1/proxy-checks"): 0.1,
 }

@@ -137,7 +137,7 @@ class World:
                 group.create_task(self._again(receiving.hold_a_socket))
                 group.create_task(self._again(receiving.hold_a_socket, pause_s=0.4))
                 for _ in range(2):
-                    group.create_task(self._again(receiving.hold_a_stream))
+                    group.create_task(self._again(receiving.hold_a_stream, pause_s=0.3))
                 if not person.operator:
                     group.create_task(self._plays_phones(person))
                     group.create_task(self._looks_after_bots(person))
@@ -244,7 +244,7 @@ async def world(directory: Path, seed: int, planted: str = "") -> AsyncIterator[
     environment = {**clean_environment(), "PLANTED": planted}
     options = (
         "--driver", "simulated", "--max-bots-per-user", "60", "--max-link-attempts-per-hour", "10000",
-        "--proxy-allow", "127.0.0.1", "--retain-events", "300",
+        "--proxy-allow", "127.0.0.1", "--retain-events", "150",
     )  # fmt: skip
     async with (
         TenantServer.running(directory / "data", environment, *options) as server,
