@@ -80,27 +80,24 @@ export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
 function useTold(bot: string): ReadonlyArray<Told> {
   const log = useLive(logOf);
   const past = usePastEvents();
-  const cache = useRef(new WeakMap<Frame, Told>());
+  // Lines told before the past was known may name nobody: they are told anew with it.
+  const cache = useMemo(() => ({ past, lines: new WeakMap<Frame, Told>() }), [past]);
   return useMemo(() => {
-    const all: Told[] = [];
-    let before: string | null = null;
-    const people = new Map<string, string>();
     const first = log.chunks[0]?.[0]?.seq ?? Number.POSITIVE_INFINITY;
-    for (const frames of [past.filter((frame) => (frame.seq ?? 0) < first), ...log.chunks]) {
-      for (const frame of frames) {
-        if (frame.botId !== bot || isRepetition(frame)) continue;
-        learn(people, frame);
-        let one = cache.current.get(frame);
-        if (one === undefined) {
-          one = { frame, line: eventLine(frame, before, people) };
-          cache.current.set(frame, one);
-        }
-        all.push(one);
-        if (frame.status != null) before = frame.status;
-      }
-    }
-    return all;
-  }, [log, past, bot]);
+    const frames = [past.filter((frame) => (frame.seq ?? 0) < first), ...log.chunks]
+      .flat()
+      .filter((frame) => frame.botId === bot && !isRepetition(frame));
+    const people = new Map<string, string>();
+    for (const frame of frames) learn(people, frame);
+    let before: string | null = null;
+    return frames.map((frame) => {
+      const known = cache.lines.get(frame);
+      const one = known ?? { frame, line: eventLine(frame, before, people) };
+      if (known === undefined) cache.lines.set(frame, one);
+      if (frame.status != null) before = frame.status;
+      return one;
+    });
+  }, [log, past, bot, cache]);
 }
 
 function usePauseKey(toggle: () => void): void {

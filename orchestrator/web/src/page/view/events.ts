@@ -196,8 +196,12 @@ const NOBODY: People = new Map();
 
 /** What a frame tells about who is who, put into `people`. */
 export function learn(people: Map<string, string>, frame: Frame): void {
-  if (frame.type !== "message") return;
+  if (frame.event !== "message_sync") return;
   const data = dataOf(frame);
+  const phone = ofAddress(typeof data.chatPn === "string" ? data.chatPn : null);
+  if (phone !== null && typeof data.chat === "string" && !people.has(data.chat))
+    people.set(data.chat, shortened(phone));
+  if (frame.type !== "message") return;
   const put = (address: unknown, name: unknown) => {
     if (typeof address === "string" && typeof name === "string" && name !== "") people.set(address, name);
   };
