@@ -166,6 +166,7 @@ function Rows({ told, empty, onAway }: RowsProps): ReactNode {
       role="log"
       aria-live="off"
       aria-label={words.title}
+      data-count={told.length}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
       tabIndex={0}
       ref={rows.box}

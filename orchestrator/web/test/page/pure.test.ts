@@ -176,6 +176,12 @@ describe("the live log", () => {
     const status = frame("status", { status: "reconnecting" }, "bot_status_update");
     expect(eventLine(status, "connected").text).toBe("Status: Connected → Reconnecting");
     expect(eventLine(frame("moon_phase", {})).text).toBe("moon phase");
+    const group = frame("group", {
+      chat: "1@g.us",
+      chatName: "Team",
+      changes: [{ action: "invite_link" }, { action: "left" }],
+    });
+    expect(eventLine(group).text).toBe("Team: invite link, left");
     expect(eventLine(frame("stream_error", { code: "503", expected: true }, "whatsapp_connection_event")).problem).toBe(
       false,
     );

@@ -52,5 +52,5 @@ export const EVENTS = {
     history: "{count} older messages received",
     identity: "{name} has a new security code",
   },
-  other: { group: "a group", somebody: "somebody" },
+  other: { group: "a group", somebody: "somebody", aGroup: "A group", changed: "changed" },
 } as const;

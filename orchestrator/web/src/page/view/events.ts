@@ -174,9 +174,14 @@ function values(frame: Frame, data: Data, before: string | null, people: People)
     emoji: String(data.emoji ?? ""),
     task: String(data.task ?? ""),
     presence: String(data.state ?? data.presence ?? ""),
-    group: String(data.name ?? data.subject ?? "Group"),
-    change: String(data.change ?? data.kind ?? "changed"),
+    group: typeof data.chatName === "string" ? data.chatName : EVENTS.other.aGroup,
+    change: changesOf(data),
   };
+}
+
+function changesOf(data: Data): string {
+  const changes = Array.isArray(data.changes) ? (data.changes as ReadonlyArray<{ readonly action?: string }>) : [];
+  return changes.map((change) => String(change.action ?? "").replaceAll("_", " ")).join(", ") || EVENTS.other.changed;
 }
 
 function reasonOf(frame: Frame, data: Data): string {
