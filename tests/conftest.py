@@ -28,10 +28,15 @@ WHOLE_SYSTEMS = frozenset(
 )  # fmt: skip
 """Modules that start processes, the real library or thousands of steps; with `e2e/` and `crash/` they are marked `system`."""
 
+ALONE = frozenset({"test_bench", "test_gateway_memory", "test_gateway_storm"})
+"""Modules that measure a process or need all of the machine: they run after the others, one at a time."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark whole modules in one place, so that plain `pytest` stays under two minutes."""
     for item in items:
+        if item.path.stem in ALONE:
+            item.add_marker("alone")
         if item.path.parent.name in {"e2e", "crash"} or item.path.stem in WHOLE_SYSTEMS:
             item.add_marker("system")
 

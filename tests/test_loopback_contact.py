@@ -6,7 +6,6 @@ next: ``test_loopback_signal.py``.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -123,13 +122,3 @@ def test_addresses() -> None:
     assert (contact.pn_jid, contact.lid_jid) == ("4915112345678@s.whatsapp.net", "200300400@lid")
     with pytest.raises(ValueError):
         SimulatedContact("+4915112345678", "200300400")
-
-
-def test_a_flood_is_cheap() -> None:
-    """A contact encrypts more than 10 000 texts a CPU second once the session stands."""
-    contact, device, count = _contact(), Party(KeyPair.generate()), 5000
-    contact.encrypt_text(_DEVICE, device.bundle(), "first")
-    started = time.process_time()
-    for number in range(count):
-        contact.encrypt_text(_DEVICE, None, f"message number {number} of a flood of texts")
-    assert count / (time.process_time() - started) > 10_000
