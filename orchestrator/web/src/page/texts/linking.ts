@@ -188,7 +188,7 @@ export const LINKING = {
       tone: "you",
       title: "This bot is in use elsewhere",
       body: "The same linked device connected from another place at {time}. Only one can be active.",
-      primary: { id: "reconnect_here", label: "Use here" },
+      primary: { id: "reconnect_here", label: "Reconnect here" },
       secondary: { id: "close", label: "Leave it there" },
       live: "This bot is in use elsewhere",
     },

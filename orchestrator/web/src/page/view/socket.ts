@@ -4,20 +4,17 @@ import { clock, clockSeconds, fill, left } from "../say.js";
 import { STATUSES } from "../texts/statuses.js";
 import type { Tone } from "./status.js";
 
+export type SocketAction = keyof typeof STATUSES.socketAction;
+
 export interface SocketView {
   readonly pill: string;
   readonly tone: Tone;
   readonly live: boolean;
   readonly banner: string | null;
-  readonly button: "reconnect_now" | "use_here" | "sign_in_again" | null;
+  readonly button: SocketAction | null;
   readonly buttonText: string | null;
 }
 
-const BUTTONS: { readonly [text: string]: SocketView["button"] } = {
-  "Reconnect now": "reconnect_now",
-  "Use here": "use_here",
-  "Sign in again": "sign_in_again",
-};
 const BUSY = new Set(["connecting", "catching_up", "slow_consumer", "idle"]);
 const HEALING = new Set(["reconnecting", "server_draining", "auth_unavailable", "offline", "too_many_attempts"]);
 
@@ -25,7 +22,7 @@ const HEALING = new Set(["reconnecting", "server_draining", "auth_unavailable", 
 export function socketView(connection: Connection, now: number): SocketView {
   const { state } = connection;
   const words = STATUSES.socket[state];
-  const action = "action" in words ? words.action : null;
+  const action: SocketAction | null = "action" in words ? words.action : null;
   const values = {
     left: connection.retryAt === null ? "" : left(connection.retryAt, now),
     time: momentOf(connection, now),
@@ -37,8 +34,8 @@ export function socketView(connection: Connection, now: number): SocketView {
     tone: state === "live" ? "ok" : BUSY.has(state) ? "busy" : HEALING.has(state) ? "heal" : "you",
     live: state === "live",
     banner: words.banner === null ? null : bannerOf(connection, words.banner, values),
-    button: action === null ? null : (BUTTONS[action] ?? null),
-    buttonText: action,
+    button: action,
+    buttonText: action === null ? null : STATUSES.socketAction[action],
   };
 }
 
