@@ -80,24 +80,51 @@ export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
 function useTold(bot: string): ReadonlyArray<Told> {
   const log = useLive(logOf);
   const past = usePastEvents();
+  // Whole chunks of the log keep their identity, and so does what is told of them: only the last one is told again.
   // Lines told before the past was known may name nobody: they are told anew with it.
-  const cache = useMemo(() => ({ past, lines: new WeakMap<Frame, Told>() }), [past]);
+  const cache = useMemo(
+    () => ({ past, people: new Map<string, string>(), chunks: new WeakMap<object, Chunk>() }),
+    [past],
+  );
   return useMemo(() => {
     const first = log.chunks[0]?.[0]?.seq ?? Number.POSITIVE_INFINITY;
-    const frames = [past.filter((frame) => (frame.seq ?? 0) < first), ...log.chunks]
-      .flat()
-      .filter((frame) => frame.botId === bot && !isRepetition(frame));
-    const people = new Map<string, string>();
-    for (const frame of frames) learn(people, frame);
+    const chunks = [past, ...log.chunks];
     let before: string | null = null;
-    return frames.map((frame) => {
-      const known = cache.lines.get(frame);
-      const one = known ?? { frame, line: eventLine(frame, before, people) };
-      if (known === undefined) cache.lines.set(frame, one);
-      if (frame.status != null) before = frame.status;
-      return one;
+    const all = chunks.map((frames) => {
+      // How much of the past the log repeats may still change: it is told anew each time.
+      const known = frames === past ? undefined : cache.chunks.get(frames);
+      const made =
+        known ?? toldOf(frames, bot, before, cache.people, frames === past ? first : Number.POSITIVE_INFINITY);
+      if (known === undefined) cache.chunks.set(frames, made);
+      before = made.status ?? before;
+      return made.told;
     });
+    return all.flat();
   }, [log, past, bot, cache]);
+}
+
+interface Chunk {
+  readonly told: ReadonlyArray<Told>;
+  /** The bot's status after it; null when it tells none. */
+  readonly status: string | null;
+}
+
+function toldOf(
+  frames: ReadonlyArray<Frame>,
+  bot: string,
+  before: string | null,
+  people: Map<string, string>,
+  until: number,
+): Chunk {
+  const own = frames.filter((frame) => frame.botId === bot && (frame.seq ?? 0) < until && !isRepetition(frame));
+  for (const frame of own) learn(people, frame);
+  let status: string | null = null;
+  const told = own.map((frame) => {
+    const line = eventLine(frame, status ?? before, people);
+    if (frame.status != null) status = frame.status;
+    return { frame, line };
+  });
+  return { told, status };
 }
 
 function usePauseKey(toggle: () => void): void {
