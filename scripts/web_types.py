@@ -24,6 +24,7 @@ from orchestrator.api.schema import Link as LinkRequest
 from orchestrator.api.schema_send import SendMessage
 from orchestrator.bots.around import GroupData
 from orchestrator.bots.calls import CallData
+from orchestrator.bots.contents import HistoryData
 from orchestrator.bots.presences import PresenceData
 from orchestrator.errors import Code
 from orchestrator.gateway import protocol
@@ -48,6 +49,7 @@ SERVER: Mapping[str, type] = {
     "GroupData": GroupData,
     "CallData": CallData,
     "PresenceData": PresenceData,
+    "HistoryData": HistoryData,
     "Me": Me,
     "Version": Version,
     "BotHistory": BotHistory,

@@ -26,6 +26,9 @@ MessageKind = Literal[
 ]
 
 
+HistoryType = Literal["initial", "status", "full", "recent", "push_names", "other", "on_demand"]
+
+
 class Quoted(msgspec.Struct, frozen=True, rename="camel"):
     """The message this one answers."""
 
@@ -156,3 +159,21 @@ class MessageRevoked(msgspec.Struct, frozen=True, tag=True):
     target_id: str
     """Of the message that is gone."""
     at_ms: int
+
+
+class HistoryReceived(msgspec.Struct, frozen=True, tag=True):
+    """The phone handed over a part of its past chats: a note, and the messages in it that were taken."""
+
+    sync_type: HistoryType
+    progress: int | None
+    """Percent of that type, as the phone says."""
+    chunk: int | None
+    """Number of this part, as the phone says."""
+    messages: int
+    """How many were taken."""
+    chats: int
+    """Of how many chats."""
+    left_out: int
+    """Older ones beyond the limits (`translate_history.py`)."""
+    rows: tuple[bytes, ...]
+    """Each message as finished JSON, oldest first; none in a wire header, they travel in one array beside it."""

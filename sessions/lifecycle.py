@@ -168,7 +168,7 @@ def _plain_row(event: model.SessionEvent) -> Row:
             return row(39)
         case model.MessageReceived() | model.ReceiptReceived() | model.SendFinished():
             return CONTENT
-        case model.ReactionReceived() | model.MessageEdited() | model.MessageRevoked():
+        case model.ReactionReceived() | model.MessageEdited() | model.MessageRevoked() | model.HistoryReceived():
             return CONTENT
         case model.GroupChanged() | model.GroupKnown() | model.PresenceChanged() | model.CallChanged():
             return CONTENT

@@ -24,6 +24,8 @@ from sessions.around import PresenceChanged as PresenceChanged
 from sessions.around import PresenceState as PresenceState
 from sessions.content import ContactCard as ContactCard
 from sessions.content import Content as Content
+from sessions.content import HistoryReceived as HistoryReceived
+from sessions.content import HistoryType as HistoryType
 from sessions.content import Location as Location
 from sessions.content import Media as Media
 from sessions.content import MessageEdited as MessageEdited
@@ -349,6 +351,7 @@ SessionEvent = (
     | MessageEdited
     | MessageRevoked
     | ReceiptReceived
+    | HistoryReceived
     | GroupChanged
     | GroupKnown
     | PresenceChanged

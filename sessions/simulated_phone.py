@@ -82,6 +82,11 @@ class SimulatedPhone(SimulatedCircle):
         """Send a text from the phone itself; the bot sees it as its own. Returns the message id."""
         return self._arrive(TextIn(new_message_id(), to, text, self._server.wall_ms(), from_me=True))
 
+    def history(self, person: str, past: list[tuple[str, str, int, bool]]) -> None:
+        """Hand over past texts with a contact: (message id, text, when in ms, whether the owner wrote it)."""
+        self._connected()
+        self._server.hand_over([TextIn(one, person, text, at_ms, from_me=mine) for one, text, at_ms, mine in past])
+
     # --- contacts ------------------------------------------------------------------------------------------------
 
     def text(

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from sessions import kinds, model, texts
+from sessions import kinds, model, texts, translate_history
 from sessions.media import Picture
 from sessions.model import LID_SERVER, USER_SERVER, Account, Jid, Outgoing, OutgoingText, SessionEvent
 from sessions.session import Outlet, SessionSpec
@@ -287,6 +287,11 @@ class SimulatedServer:
                 return
             self.emit(model.OfflineSync(len(waiting), done=True))
         self.inbox.done()
+
+    def hand_over(self, past: list[TextIn]) -> None:
+        """Tell what was written before the device was linked."""
+        told = (event for text in past if isinstance(event := self._message(text), model.MessageReceived))
+        self.emit(translate_history.taken("recent", 100, 1, [(event, None) for event in told]))
 
     def _message(self, text: TextIn) -> SessionEvent:
         assert self.account is not None

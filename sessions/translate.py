@@ -2,8 +2,9 @@
 
 Owns the reading of neonize 0.5.2's protobuf messages by their field names. It must never import the library: whoever
 holds the compiled classes passes parsed objects, or parsers. Numbers are the library's event numbers (neonize
-events.py). Read `translate_messages.py` next for what people write, `translate_around.py` for groups,
-presence and calls, `translate_frames.py` for the finished JSON, `texts.py` for what comes as text.
+events.py). Read `translate_messages.py` next for what people write, `translate_history.py` for past chats,
+`translate_around.py` for groups, presence and calls, `translate_frames.py` for the finished JSON, `texts.py` for what
+comes as text.
 """
 
 # ruff: noqa: PLC0414 - the aliases re-export: callers know one module
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError
 
-from sessions import kinds, model, people, texts, translate_around, translate_messages
+from sessions import kinds, model, people, texts, translate_around, translate_history, translate_messages
 from sessions.model import Account, SessionEvent
 from sessions.translate_frames import frame_data as frame_data
 from sessions.translate_frames import header as header
@@ -173,6 +174,7 @@ _READERS: dict[int, Callable[[Any, Account | None], SessionEvent]] = {
     10: lambda _, __: model.ClientOutdated(),
     11: lambda message, _: model.StreamError(texts.harmless(str(message.Code))),
     12: lambda _, __: model.Disconnected(),
+    translate_history.KIND: translate_history.history,
     17: translate_messages.message,
     18: _receipt,
     19: translate_around.chat_state,

@@ -19,6 +19,8 @@ def header(event: SessionEvent) -> SessionEvent:
             return msgspec.structs.replace(event, content=None)
         case model.ReactionReceived() if event.emoji is not None:
             return msgspec.structs.replace(event, emoji=None)
+        case model.HistoryReceived() if event.rows:
+            return msgspec.structs.replace(event, rows=())
         case _:
             return event
 
@@ -37,6 +39,8 @@ def frame_data(event: SessionEvent) -> bytes:
             content = event.content or model.Content()
             mentions = content.mentions or msgspec.UNSET
             return _json.encode(_change_data(event, text=content.text or "", mentions=mentions))
+        case model.HistoryReceived():
+            return b"[" + b",".join(event.rows) + b"]"
         case model.MessageRevoked():
             return _json.encode(_change_data(event))
         case model.ReceiptReceived():
@@ -49,6 +53,11 @@ def frame_data(event: SessionEvent) -> bytes:
             return _json.encode(_UndecryptableData(event.chat, event.sender, event.message_id))
         case _:
             return b""
+
+
+def message_json(event: model.MessageReceived, chat_name: str | None) -> bytes:
+    """Return a past message as a live one's `data` is, with its chat's name when that is known."""
+    return _json.encode(msgspec.structs.replace(_message_data(event), chat_name=chat_name or msgspec.UNSET))
 
 
 _json = msgspec.json.Encoder()
@@ -71,6 +80,7 @@ class _MessageData(msgspec.Struct, frozen=True, rename="camel"):
     location: model.Location | msgspec.UnsetType = msgspec.UNSET
     contacts: tuple[model.ContactCard, ...] | msgspec.UnsetType = msgspec.UNSET
     poll: model.Poll | msgspec.UnsetType = msgspec.UNSET
+    chat_name: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _ChangeData(msgspec.Struct, frozen=True, rename="camel"):

@@ -41,6 +41,7 @@ from sessions import (
     texts,
     translate,
     translate_around,
+    translate_history,
     uploads,
     whatsapp_device,
 )
@@ -344,7 +345,12 @@ class GoLibrary:
     def _on_event(self, device: bytes, data: int | None, size: int, kind: int) -> None:
         # The bytes are Go's: copied before anything else, they are gone when this returns.
         raw = ctypes.string_at(data, size) if data and size else b""
-        self._tell(device, lambda told: told.on_event(kind, raw))
+        self._tell(
+            device, lambda told: told.on_event(kind, self._bounded(raw) if kind == translate_history.KIND else raw)
+        )
+
+    def _bounded(self, raw: bytes) -> bytes:
+        return translate_history.bounded(raw, self.parsers[translate_history.KIND])
 
     def _on_log(self, _: int | None, __: int) -> None:
         self.log_lines += 1

@@ -63,6 +63,30 @@ CHANGES: list[tuple[content.Content, str]] = [
 ]
 
 
+def test_past_chats_are_told_once(tmp_path: Path) -> None:
+    """A part of a history is one note without words; its messages are stored with it; the same part again is not told,
+    and a body that is no array has no messages."""
+    part = model.HistoryReceived("recent", 40, 2, 1, 1, 3, ())
+    note = b'{"syncType":"recent","progress":40,"chunk":2,"messages":1,"chats":1,"leftOut":3}'
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await linked(room)
+        sent_at = room.clock.wall_ms() - 60_000
+        rows = to_json(
+            [{"chat": "55@lid", "sender": "55@lid", "sentAt": sent_at, "messageId": "M1", "text": "long ago"}]
+        )
+        for data in (rows, rows, b"odd"):
+            room.host.tell(bot, part, data)
+        await settle()
+        told = [one for one in await room.events() if one.type == "history"]
+        assert [(one.name, one.data) for one in told] == [("message_sync", note)] * 2
+        assert room.metrics.dropped["redelivered"] == 1
+        (stored,) = await room.bus.messages(USER, bot)
+        assert (stored.before.sent_at_ms, stored.data, stored.id) == (sent_at, rows[1:-1], f"{told[0].id}_1")
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize(("event", "kind"), CHANGES, ids=[kind for _, kind in CHANGES])
 def test_changes_are_told_once(tmp_path: Path, event: content.Content, kind: str) -> None:
     """A reaction, edit or revoke is one `message_sync` of its type with the worker's JSON; a redelivery is not told."""

@@ -11,6 +11,7 @@ from orchestrator.bus.memory import MemoryBus
 from orchestrator.bus.retention import Retention
 from orchestrator.clock import ManualClock
 from tests.contracts.bus_changes import ChangeContract
+from tests.contracts.bus_history import HistoryContract
 from tests.contracts.bus_messages import MessageContract
 from tests.contracts.bus_reading import ReadContract
 from tests.contracts.bus_retention import RetentionContract
@@ -53,6 +54,10 @@ class TestRead(ReadContract):
 
 class TestMessages(MessageContract):
     """Stored messages."""
+
+
+class TestHistory(HistoryContract):
+    """Past messages."""
 
 
 class TestChanges(ChangeContract):

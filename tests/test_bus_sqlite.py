@@ -17,6 +17,7 @@ from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.model import Position
 from tests.contracts.bus_changes import ChangeContract, DurableChangeContract
+from tests.contracts.bus_history import DurableHistoryContract, HistoryContract
 from tests.contracts.bus_messages import DurableMessageContract, MessageContract, message, whole_chat
 from tests.contracts.bus_reading import ReadContract, nothing_more
 from tests.contracts.bus_retention import RetentionContract
@@ -76,6 +77,14 @@ class TestRead(ReadContract):
 
 class TestMessages(MessageContract):
     """Stored messages."""
+
+
+class TestHistory(HistoryContract):
+    """Past messages."""
+
+
+class TestDurableHistory(DurableHistoryContract):
+    """Past messages and kill -9."""
 
 
 class TestChanges(ChangeContract):

@@ -50,6 +50,7 @@ CONTENT_EVENTS: list[SessionEvent] = [
     model.GroupKnown("1@g.us", "failed"),
     model.PresenceChanged("1@lid", None, "1@lid", None, "typing"),
     model.CallChanged("C", "1@lid", None, False, None, None, "ended", None, 0),
+    model.HistoryReceived("recent", None, None, 0, 0, 0, ()),
     model.SendFinished("job", model.SendUnknown()),
     model.ProtocolNote("sender_key"),
     model.Unrecognised(24),

@@ -97,6 +97,7 @@ EXAMPLES: list[SessionEvent] = [
     model.MessageEdited("1@lid", None, "1@lid", None, False, "E", "M", 7, model.Content("new")),
     model.MessageRevoked("1@lid", None, "1@lid", None, False, "D", "M", 7),
     model.ReceiptReceived("1@lid", None, "1@lid", ("A", "B"), "read", False, 7),
+    model.HistoryReceived("recent", 40, None, 1, 1, 0, (b"{}",)),
     model.Undecryptable("1@lid", "1@lid", "M"),
     model.ProtocolNote("sender_key"),
     model.Unrecognised(24),

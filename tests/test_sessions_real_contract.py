@@ -21,6 +21,7 @@ from tests.contracts.session_suite import SessionContract
 from tests.loopback import files, kinds
 from tests.loopback.devices import LinkedDevice, QueueKey
 from tests.loopback.faults import LoginFailure
+from tests.loopback.history import Past, history, send
 from tests.loopback.library import LibraryNotPatchable
 from tests.loopback.nodes import Node
 from tests.loopback.pairing import PairingRefused
@@ -94,6 +95,11 @@ class RealHarness(Harness):
         }  # fmt: skip
         self._hand_over(message_id, attrs, cipher_type, data)
         return message_id
+
+    async def history(self, past: list[tuple[str, str, int, bool]], *, inline: bool) -> None:
+        await self.device.wait_keys()
+        told = [Past(self._contact, one, text, at_ms // 1000, mine) for one, text, at_ms, mine in past]
+        send(self.device, history(told), new_message_id(), inline=inline)
 
     async def text(self, text: str, addressing: Literal["lid", "pn", "no_lid"] = "lid") -> str:
         for session, outlet in self._made:

@@ -69,6 +69,9 @@ class SimulatedHarness(Harness):
     async def write_on_phone(self, text: str) -> str:
         return self.phone.write(self.contact, text)
 
+    async def history(self, past: list[tuple[str, str, int, bool]], *, inline: bool) -> None:
+        self.phone.history(self.contact, past)
+
     async def text(self, text: str, addressing: Literal["lid", "pn", "no_lid"] = "lid") -> str:
         if addressing == "no_lid":
             return self.phone.text(self.contact_without_lid, text, addressing="pn")

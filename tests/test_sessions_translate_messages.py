@@ -175,6 +175,6 @@ def test_only_content_has_finished_json() -> None:
     """The mailbox makes every other frame from the header."""
     for event in EXAMPLES:
         beside = model.MessageRevoked | model.ReceiptReceived | model.Undecryptable
-        secret = model.MessageReceived | model.ReactionReceived | model.MessageEdited
+        secret = model.MessageReceived | model.ReactionReceived | model.MessageEdited | model.HistoryReceived
         assert bool(translate.frame_data(event)) == isinstance(event, beside | secret)
         assert (translate.header(event) is event) != isinstance(event, secret)

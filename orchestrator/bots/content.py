@@ -19,6 +19,7 @@ Content = (
     | model.MessageEdited
     | model.MessageRevoked
     | model.ReceiptReceived
+    | model.HistoryReceived
     | model.GroupChanged
     | model.GroupKnown
     | model.PresenceChanged
@@ -36,6 +37,7 @@ CONTENT: tuple[type[Content], ...] = (
     model.MessageEdited,
     model.MessageRevoked,
     model.ReceiptReceived,
+    model.HistoryReceived,
     model.GroupChanged,
     model.GroupKnown,
     model.PresenceChanged,
@@ -84,6 +86,8 @@ def classify(bot: str, event: Content) -> Told | Shown | Counted:
             return Told("receipt", _key(bot, "receipt", chat, sender, *ids, kind))
         case model.Undecryptable(chat=chat, sender=sender, message_id=message_id):
             return Told("undecryptable", _key(bot, "undecryptable", chat, sender, message_id))
+        case model.HistoryReceived():
+            return Told("history", None)  # See `history_key`.
         case model.GroupChanged(at_ms=0, version=""):
             return Told("group", None)  # Nothing tells it from the same thing happening again.
         case model.GroupChanged(chat=chat, sender=sender, at_ms=at_ms, version=version, changes=changes):
@@ -103,6 +107,22 @@ def classify(bot: str, event: Content) -> Told | Shown | Counted:
             return Counted("unrecognised")
         case model.SendFinished():
             return Counted("send_finished")
+
+
+def history_key(bot: str, note: bytes, data: bytes) -> str:
+    """Return the key of a part of a history. It has no id: the same content is the same part."""
+    return _key(bot, "history", hashlib.sha256(note + b"\x1f" + data).hexdigest()[:32])
+
+
+def history_rows(data: bytes) -> tuple[bytes, ...]:
+    """Cut the messages of a history apart; none when it is no array."""
+    try:
+        return tuple(bytes(row) for row in _rows.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
+
+
+_rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def members(event: Content) -> tuple[model.GroupMember, ...]:

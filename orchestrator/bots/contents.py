@@ -17,8 +17,22 @@ from orchestrator.bots.room import Room
 from orchestrator.bots.sending import Sending
 from orchestrator.bus.bus import StatePut
 from orchestrator.model import Event, new_id, to_json
-from sessions.model import ReceiptReceived, SendFinished, Sent
+from sessions.model import HistoryReceived, HistoryType, ReceiptReceived, SendFinished, Sent
 from sessions.wire import EventFrame
+
+
+class HistoryData(msgspec.Struct, frozen=True, rename="camel"):
+    """`data` of `history`: a part of the phone's past chats is in the store. No message's words are in it."""
+
+    sync_type: HistoryType
+    progress: int | None
+    """Percent of that type, as the phone says."""
+    chunk: int | None
+    messages: int
+    """Messages the part brought; those that were stored before, or are too old to keep, are among them."""
+    chats: int
+    left_out: int
+    """Older ones of a part too large to take whole."""
 
 
 class Contents:
@@ -41,6 +55,9 @@ class Contents:
         """Take one event of a session; `rejected` is another person's, linked by mistake: it is counted only."""
         if rejected:
             self._room.metrics.suppressed("rejected_account")
+            return
+        if isinstance(event, HistoryReceived):
+            self._past(event, frame)
             return
         self.meet(event)
         for member in content.members(event):
@@ -67,6 +84,15 @@ class Contents:
             self._sending.receipts(event)
         elif isinstance(event, SendFinished):
             self._finished(event)
+
+    def _past(self, event: HistoryReceived, frame: EventFrame) -> None:
+        """Tell a part of the past by a note; its messages go to the store with it, in the forms the phone gave them
+        (either form of a person finds them). The same part again is not told again."""
+        note = to_json(
+            HistoryData(event.sync_type, event.progress, event.chunk, event.messages, event.chats, event.left_out)
+        )
+        key = content.history_key(self._bot, note, frame.data)
+        self._journal.tell(self._event("history", note), dedupe=key, rows=content.history_rows(frame.data))
 
     def meet(self, event: msgspec.Struct) -> None:
         """Learn who is who from any event of the session."""

@@ -51,11 +51,12 @@ class Journal:
         dedupe: str | None = None,
         reason: str | None = None,
         also: tuple[str, ...] = (),
+        rows: tuple[bytes, ...] = (),
     ) -> None:
-        """Append one entry; `reason` is the code a status has, for the log, `also` what `Entry.dedupe_also` is."""
+        """Append one entry; `reason` is the code a status has, for the log, `also` and `rows` what `Entry` has."""
         if event is not None and reason is not None:
             self._reasons[event.id] = reason
-        self._entries.append(Entry(self._user, event, puts, None, dedupe, self._bot, also))
+        self._entries.append(Entry(self._user, event, puts, None, dedupe, self._bot, also, rows))
 
     def then(self, step: Callable[[], None]) -> None:
         """Call `step` once everything appended so far is durable; it must not wait or raise."""

@@ -48,6 +48,9 @@ class Entry(msgspec.Struct, frozen=True):
     """Whose entry it is when it has no event, so that `erase` finds its mark and key; else the event's bot counts."""
     dedupe_also: tuple[str, ...] = ()
     """Other keys it may have been committed under before (a person's earlier address); looked up, never written."""
+    rows: tuple[bytes, ...] = ()
+    """Past messages (each finished JSON as a `message`'s `data`), stored with the event and without events of their own.
+    One that is stored already (same bot, chat and id) stays as it is; one older than messages are kept is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,8 @@ class Bus(Protocol):
     ) -> list[StoredMessage]:
         """Return a bot's stored messages, newest first by the time they were sent; empty means there are no older ones.
 
-        A message is stored in the transaction of its event (`message_sync`, `message`), is kept for days instead of
+        A message is stored in the transaction of its event (`message_sync`, `message`; past ones with the `history` that
+        brought them: their id is that event's and a number), is kept for days instead of
         hours, and goes with its bot. A page holds at most `limit` messages and 1 MiB, and at least one.
 
         Args:

@@ -7,13 +7,14 @@ Read `messages.py` for the records, `message_rows.py` for the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from operator import attrgetter
 
 import msgspec
 
 from orchestrator.bus.messages import Kept, Row, Table
+from orchestrator.bus.places import FIRST_PAST
 from orchestrator.model import Event
 
 Doc = dict[str, msgspec.Raw]
@@ -92,6 +93,32 @@ def take(table: Table, seq: int, event: Event, now_ms: int) -> None:
         return
 
 
+def take_past(table: Table, event: Event, rows: Iterable[bytes], now_ms: int, oldest_ms: int) -> None:
+    """Store past messages that came with an event. What is stored already stays: it knows what happened since."""
+    learned: set[tuple[str | None, ...]] = set()
+    for number, data in enumerate(rows, 1):
+        try:
+            head = _read_message(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if event.bot is None or head.message_id is None or not oldest_ms <= head.sent_at < _MOST_MS:
+            continue
+        if (who := (head.chat, head.chat_pn, head.sender, head.sender_pn)) not in learned:
+            learned.add(who)
+            _learn(table, event.bot, head)
+        if _is_there(table, event.bot, head, head.message_id):
+            continue
+        seq, id_ = table.next_past(), f"{event.id}_{number}"
+        row = Row(seq, event.bot, head.chat, head.sent_at, now_ms, id_, event.at, data, head.message_id)
+        table.put(_caught_up(table, row) or row)
+
+
+def _is_there(table: Table, bot: str, head: _Message, message_id: str, first: int = 0) -> bool:
+    """Whether the chat has a message with this id, from `first` on."""
+    found = (row for row in table.by_id(bot, message_id) if row.seq >= first)
+    return any(_is_about(table, bot, _read_message(row.data), head) for row in found)
+
+
 # --- messages ------------------------------------------------------------------------------------------------
 
 
@@ -102,6 +129,8 @@ def _message(table: Table, bot: str, seq: int, event: Event, now_ms: int) -> Non
     _learn(table, bot, head)
     if head.from_me and head.message_id is not None and any(_is_own(row) for row in table.by_id(bot, head.message_id)):
         return  # WhatsApp's copy of a send that is stored already.
+    if head.message_id is not None and _is_there(table, bot, head, head.message_id, FIRST_PAST):
+        return  # A history brought it before it was delivered.
     row = Row(seq, bot, head.chat, head.sent_at, now_ms, event.id, event.at, event.data, head.message_id)
     table.put(_caught_up(table, row) or row)
 

@@ -35,6 +35,7 @@ class Call:
             MARGIN_BYTES
             + (len(entry.event.data) if entry.event is not None else 0)
             + sum(len(put.value or b"") for put in entry.puts)
+            + sum(MARGIN_BYTES + len(row) for row in entry.rows)
             for entry in self.entries
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -77,7 +77,7 @@ class MemoryBus:
             self._bytes[user] = self._bytes.get(user, 0) + _size(items)
             self._logs[user] = replace(log, head=items[-1][0])
             self._readers.push(user, items, items[-1][0])
-            self._store_messages(user, items)
+            self._store_messages(user, items, plan.rows)
             if overdue(self._standing(user), self._retention):
                 self._trim(user)
         await asyncio.sleep(0)  # let others run, as a commit that goes to a disk does
@@ -175,10 +175,15 @@ class MemoryBus:
             log = self._logs[user] = Log(len(self._logs) + 1, new_id("log", 12), 0)
         return log
 
-    def _store_messages(self, user: str, items: Sequence[Item]) -> None:
+    def _store_messages(
+        self, user: str, items: Sequence[Item], rows: Mapping[tuple[str, int], Iterable[bytes]]
+    ) -> None:
         table = self._messages.setdefault(user, MemoryMessages())
+        now_ms = self._clock.wall_ms()
         for seq, event in items:
-            conversation.take(table, seq, event, self._clock.wall_ms())
+            conversation.take(table, seq, event, now_ms)
+            oldest_ms = now_ms - self._retention.max_message_age_ms
+            conversation.take_past(table, event, rows.get((user, seq), ()), now_ms, oldest_ms)
 
     def _standing(self, user: str) -> Standing:
         log = self._logs[user]

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from orchestrator.bus.bus import Before, StoredMessage
 from orchestrator.bus.messages import Kept, Row, whole_page
+from orchestrator.bus.places import FIRST_PAST
 
 
 class MemoryMessages:
@@ -16,6 +17,7 @@ class MemoryMessages:
 
     def __init__(self) -> None:
         self._rows: dict[int, Row] = {}
+        self._next_past = FIRST_PAST
         self._kept: dict[tuple[str, str, str, str], Kept] = {}
         """By (bot, target, type, person)."""
         self._forms: dict[tuple[str, str], str] = {}
@@ -37,6 +39,11 @@ class MemoryMessages:
     def by_job(self, bot: str, job: str) -> Row | None:
         """See `Table.by_job`."""
         return next((row for row in self._rows.values() if (row.bot, row.job) == (bot, job)), None)
+
+    def next_past(self) -> int:
+        """See `Table.next_past`."""
+        self._next_past += 1
+        return self._next_past - 1
 
     def put(self, row: Row) -> None:
         """See `Table.put`."""

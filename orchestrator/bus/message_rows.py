@@ -14,7 +14,7 @@ from operator import attrgetter
 from orchestrator.bus import conversation
 from orchestrator.bus.bus import Before, StoredMessage
 from orchestrator.bus.messages import Kept, Row, whole_page
-from orchestrator.bus.places import SEQ_MASK, place
+from orchestrator.bus.places import FIRST_PAST, SEQ_MASK, place
 from orchestrator.bus.plan import Log
 from orchestrator.model import Event
 
@@ -29,6 +29,7 @@ class MessageTable:
         self._log = log
         self.written_ms: int | None = None
         """When something was stored here that has to be let go of one day."""
+        self._past: int | None = None
 
     def forms(self, bot: str, address: str) -> Collection[str]:
         """See `Table.forms`."""
@@ -56,6 +57,17 @@ class MessageTable:
             (self._log, bot, value),
         )
         return [Row(row[0] & SEQ_MASK, *row[1:]) for row in rows]
+
+    def next_past(self) -> int:
+        """See `Table.next_past`."""
+        if self._past is None:
+            (last,) = self._connection.execute(
+                "SELECT max(place) FROM messages WHERE place >= ? AND place < ?",
+                (place(self._log, FIRST_PAST), place(self._log + 1, 0)),
+            ).fetchone()
+            self._past = FIRST_PAST - 1 if last is None else last & SEQ_MASK
+        self._past += 1
+        return self._past
 
     def put(self, row: Row) -> None:
         """See `Table.put`."""
@@ -97,16 +109,19 @@ class MessageTable:
 def write_messages(
     connection: sqlite3.Connection,
     events: Iterable[tuple[str, int, Event]],
+    rows: Mapping[tuple[str, int], Iterable[bytes]],
     logs: Mapping[str, Log],
     now_ms: int,
+    oldest_ms: int,
 ) -> None:
-    """Store what newly committed (user, seq, event) make of the messages."""
+    """Store what newly committed (user, seq, event) make of the messages, and the past ones that came with them."""
     tables: dict[int, MessageTable] = {}
     for user, seq, event in events:
         log = logs[user].number
         if log not in tables:
             tables[log] = MessageTable(connection, log)
         conversation.take(tables[log], seq, event, now_ms)
+        conversation.take_past(tables[log], event, rows.get((user, seq), ()), now_ms, oldest_ms)
     connection.executemany(
         "UPDATE logs SET oldest_message_at = ? WHERE log = ? AND oldest_message_at IS NULL",
         [(table.written_ms, log) for log, table in tables.items() if table.written_ms is not None],
@@ -174,19 +189,30 @@ def logs_with_old_messages(connection: sqlite3.Connection, before_ms: int) -> li
 
 def prune_messages(connection: sqlite3.Connection, log: int, before_ms: int, limit: int) -> bool:
     """Remove some of a log's messages stored before a time; tell whether more are left."""
+    live = _prune_range(connection, place(log, 0), place(log, FIRST_PAST), before_ms, limit)
+    past = _prune_range(connection, place(log, FIRST_PAST), place(log + 1, 0), before_ms, limit)
+    changes = _prune_changes(connection, log, before_ms, limit)
+    found = (live, past, changes)
+    oldest = min((at for at, _ in found if at is not None), default=None)
+    connection.execute("UPDATE logs SET oldest_message_at = ? WHERE log = ?", (oldest, log))
+    return any(more for _, more in found)
+
+
+def _prune_range(
+    connection: sqlite3.Connection, first: int, end: int, before_ms: int, limit: int
+) -> tuple[int | None, bool]:
+    """Remove some of the messages at these places, which lie in the order they were stored in; return when the oldest
+    left was stored, and whether more may be due."""
     rows = connection.execute(
-        "SELECT place, stored_at FROM messages WHERE place > ? AND place < ? ORDER BY place LIMIT ?",
-        (place(log, 0), place(log + 1, 0), limit + 1),
+        "SELECT place, stored_at FROM messages WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+        (first, end, limit + 1),
     ).fetchall()
     stays = next((index for index, (_, stored_ms) in enumerate(rows[:limit]) if stored_ms >= before_ms), None)
     gone = rows[: limit if stays is None else stays]
     if gone:
-        connection.execute("DELETE FROM messages WHERE place > ? AND place <= ?", (place(log, 0), gone[-1][0]))
-    kept_ms, more_kept = _prune_changes(connection, log, before_ms, limit)
+        connection.execute("DELETE FROM messages WHERE place >= ? AND place <= ?", (first, gone[-1][0]))
     oldest_ms = rows[len(gone)][1] if len(rows) > len(gone) else None
-    oldest = min((at for at in (oldest_ms, kept_ms) if at is not None), default=None)
-    connection.execute("UPDATE logs SET oldest_message_at = ? WHERE log = ?", (oldest, log))
-    return more_kept or (stays is None and oldest_ms is not None)
+    return oldest_ms, stays is None and oldest_ms is not None
 
 
 def _prune_changes(connection: sqlite3.Connection, log: int, before_ms: int, limit: int) -> tuple[int | None, bool]:

@@ -22,7 +22,7 @@ class Row:
     """A stored message as a back end keeps it."""
 
     seq: int
-    """Of its event, within its log."""
+    """Of its event, within its log; of a past message (from `places.FIRST_PAST` on) its own."""
     bot: str
     chat: str
     sent_at_ms: int
@@ -75,6 +75,10 @@ class Table(Protocol):
 
     def by_job(self, bot: str, job: str) -> Row | None:
         """Return the message a send made."""
+        ...
+
+    def next_past(self) -> int:
+        """Return the `seq` of the next past message, `places.FIRST_PAST` or above."""
         ...
 
     def put(self, row: Row) -> None:

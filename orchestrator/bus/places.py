@@ -7,6 +7,8 @@ from __future__ import annotations
 
 _SEQ_BITS = 40
 SEQ_MASK = (1 << _SEQ_BITS) - 1
+FIRST_PAST = 1 << (_SEQ_BITS - 1)
+"""From here on lie messages without an event of their own, numbered as they are stored: no log gets as long."""
 
 
 def place(log: int, seq: int) -> int:

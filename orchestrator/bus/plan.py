@@ -50,6 +50,8 @@ class Plan:
     """One for each entry, in order."""
     events: list[tuple[str, int, Event]] = field(default_factory=list)
     """(user, seq, event), rising within each user."""
+    rows: dict[tuple[str, int], tuple[bytes, ...]] = field(default_factory=dict)
+    """(user, seq) → the past messages that come with that event."""
     values: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
     """(user, key) → newest value; None removes."""
     marks: dict[str, Mark] = field(default_factory=dict)
@@ -106,6 +108,8 @@ def _decide_one(
     seq = plan.heads.get(entry.user, log.head) + 1
     plan.heads[entry.user] = seq
     plan.events.append((entry.user, seq, entry.event))
+    if entry.rows:
+        plan.rows[entry.user, seq] = entry.rows
     return Position(log.epoch, seq)
 
 

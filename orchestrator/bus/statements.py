@@ -56,7 +56,7 @@ def write_batch(
     keys = {(entry.user, key) for entry in asked for key in (entry.dedupe, *entry.dedupe_also) if key is not None}
     plan = decide(entries, logs, marks, _known(connection, keys, logs))
     _write(connection, plan, logs, now_ms)
-    write_messages(connection, plan.events, logs, now_ms)
+    write_messages(connection, plan.events, plan.rows, logs, now_ms, now_ms - retention.max_message_age_ms)
     budget = 2 * len(plan.events) + _TRIM_LEAST
     for user, standing in _grow(connection, plan, logs, now_ms).items():
         if overdue(standing, retention):

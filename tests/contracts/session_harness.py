@@ -181,6 +181,11 @@ class Harness(ABC):
     async def write_on_phone(self, text: str) -> str:
         """Send a text to the contact from the phone itself. Returns the message id."""
 
+    @abstractmethod
+    async def history(self, past: list[tuple[str, str, int, bool]], *, inline: bool) -> None:
+        """Hand over past texts with the contact from the phone: (message id, text, when in ms, whether the owner wrote
+        it); inside the notification, or as a file where that can be played."""
+
     # --- the contact ---------------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -15,6 +15,7 @@ from sessions.model import Account, OutgoingText
 from sessions.session import NotReady
 from tests.contracts.session_groups import SessionGroups
 from tests.contracts.session_harness import Harness
+from tests.contracts.session_history import SessionHistory
 from tests.contracts.session_kinds import SessionKinds
 from tests.contracts.session_media import SessionMedia
 from tests.contracts.session_messages import SessionMessages
@@ -237,6 +238,13 @@ class SessionLink:
 
 
 class SessionContract(
-    SessionLinking, SessionLink, SessionMessages, SessionKinds, SessionMedia, SessionGroups, SessionPeople
+    SessionLinking,
+    SessionLink,
+    SessionMessages,
+    SessionKinds,
+    SessionMedia,
+    SessionGroups,
+    SessionHistory,
+    SessionPeople,
 ):
     """The whole contract: subclass it as `TestSomething` beside a fixture named `harness`."""

@@ -77,6 +77,7 @@ PURE = {
     "orchestrator.bots.presences",
     "sessions.media", "sessions.compose_media", "orchestrator.bots.outbox_media", "orchestrator.filetypes",
     "sessions.content", "sessions.outgoing", "sessions.compose", "sessions.people", "sessions.translate_messages",
+    "sessions.translate_history",
     "sessions.translate_frames", "orchestrator.bots.outbox_kinds", "orchestrator.api.schema_send", "sessions.model",
     "sessions.lifecycle", "sessions.lifecycle_rows", "sessions.translate", "sessions.texts", "sessions.kinds",
     "sessions.wire", "orchestrator.model", "orchestrator.errors", "orchestrator.frames", "orchestrator.bus.bus",

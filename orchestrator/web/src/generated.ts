@@ -226,6 +226,7 @@ export interface MessageData {
   readonly location?: Location;
   readonly contacts?: ReadonlyArray<ContactCard>;
   readonly poll?: Poll;
+  readonly chatName?: string;
 }
 
 /** The message this one answers. */
@@ -354,6 +355,16 @@ export interface PresenceData {
   readonly at: number;
   readonly expiresAt: number;
   readonly lastSeen?: number;
+}
+
+/** `data` of `history`: a part of the phone's past chats is in the store. No message's words are in it. */
+export interface HistoryData {
+  readonly syncType: "full" | "initial" | "on_demand" | "other" | "push_names" | "recent" | "status";
+  readonly progress: number | null;
+  readonly chunk: number | null;
+  readonly messages: number;
+  readonly chats: number;
+  readonly leftOut: number;
 }
 
 /** Who is calling. */
