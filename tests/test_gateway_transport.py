@@ -125,7 +125,7 @@ async def test_clients_that_can_refresh_end_with_their_token() -> None:
     """`acks: true`: closed `token_expired` some time after the token's end; it is final."""
     quick = GatewaySettings(token_grace_s=0.2)
     async with GatewayServer.running(quick) as server, NodeClient() as node:
-        socket = await node.connect(server.url, token=server.token(ttl_s=1), user=USER, auth={"acks": True})
+        socket = await node.connect(server.url, token=server.token(ttl_s=3), user=USER, auth={"acks": True})
         await socket.ready()
         told = await socket.closing()
         assert (told["code"], told["retryable"]) == ("token_expired", False)
