@@ -16,11 +16,11 @@ class SessionPeople:
 
     async def test_a_number_is_found(self, harness: Harness) -> None:
         """A number on WhatsApp is found with its LID, the second time as the first; asking sends nothing to anybody."""
-        session, outlet, _ = await linked(harness)
-        before = len(outlet.spooled)
+        session, _, _ = await linked(harness)
         for _ in range(2):
             assert await session.find(harness.contact) == Found(True, harness.contact_lid)
-        assert len(outlet.spooled) == before
+        assert isinstance(await session.send("job_1", OutgoingText(harness.contact_lid, "the first word")), model.Sent)
+        assert (await harness.next_text())[1] == "the first word"
 
     async def test_nobody_is_found(self, harness: Harness) -> None:
         """A number that is not on WhatsApp, or is no number, is told from one that could not be asked about."""

@@ -20,7 +20,8 @@ function operation(document_, list, path, method, spec) {
   const item = add(list, 'li', '', 'card');
   add(add(item, 'h3'), 'code', `${method.toUpperCase()} ${path}`);
   add(item, 'p', spec.summary, 'muted');
-  const takes = fields(document_, spec.requestBody?.content['application/json'].schema);
+  const body = spec.requestBody?.content ?? {};
+  const takes = [...fields(document_, body['application/json']?.schema), ...Object.keys(body).filter((name) => name !== 'application/json')];
   if (takes.length) add(item, 'p', `Body: ${takes.join(', ')}`);
   const options = spec.parameters.filter((parameter) => parameter.in !== 'path');
   if (options.length) add(item, 'p', `Options: ${options.map(({ name, description }) => `${name} (${description})`).join(', ')}`);
