@@ -88,7 +88,7 @@ async def test_clocks_may_differ_a_little(google: Issuer, checker: FirebaseIssue
 NOW = int(time.time())
 BAD_CLAIMS: list[tuple[str, dict[str, Any], str]] = [
     ("expired", {"exp": NOW - 60, "iat": NOW - 3660}, "expired"),
-    ("not yet valid", {"iat": NOW + 3600}, "not_yet"),
+    ("not yet valid", {"iat": NOW + 36_000}, "not_yet"),
     ("another project", {"aud": "their-project"}, "audience"),
     ("another project's issuer", {"iss": "https://securetoken.google.com/their-project"}, "issuer"),
     ("a custom token's audience", {"aud": firebase_admin._token_gen.FIREBASE_AUDIENCE}, "malformed"),

@@ -34,10 +34,18 @@ async def open_page(page: Page, url: str, code: str, path: str = "/") -> None:
     await page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
 
 
+SETTLED = """() => Promise.allSettled(
+  document.getAnimations()
+    .filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
+    .map((each) => each.finished))"""
+"""What fades in has no colour of its own yet."""
+
+
 async def audit(page: Page) -> list[str]:
     """Findings of axe in the page as it is: rule, elements, what is wrong."""
     if not await page.evaluate("typeof axe === 'object'"):
         await page.evaluate(AXE.read_text("utf-8"))
+    await page.evaluate(SETTLED)
     found = await page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
     return [
         f"{each['id']} {node['target']} {(node.get('failureSummary') or '').splitlines()[1:2]}"
