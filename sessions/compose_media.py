@@ -59,7 +59,8 @@ def message(e2e: Any, outgoing: OutgoingMedia, to: Jid, uploaded: Uploaded, pict
     for member, value in beside.items():
         if value is not None and member in known:
             setattr(part, member, value)
-    _context(part.contextInfo, outgoing, to) if outgoing.quoted or outgoing.mentions else None
+    if outgoing.quoted or outgoing.mentions:
+        _context(part.contextInfo, outgoing, to)
     return whole
 
 

@@ -159,7 +159,8 @@ async def _close(page: Page) -> None:
     await page.close()
 
 
-async def _kill(page: Page) -> None:
+async def kill(page: Page) -> None:
+    """Its process dies."""
     session = await page.context.new_cdp_session(page)
     with contextlib.suppress(Exception):  # the answer never comes: its process is gone
         await asyncio.wait_for(session.send("Page.crash"), 1)
@@ -198,7 +199,7 @@ async def _hang(page: Page) -> None:
     await page.evaluate("setTimeout(() => { const end = Date.now() + 7000; while (Date.now() < end); }, 0)")
 
 
-ENDS = {"closed": _close, "killed": _kill, "frozen": _freeze, "hung": _hang, "put away": _put_away}
+ENDS = {"closed": _close, "killed": kill, "frozen": _freeze, "hung": _hang, "put away": _put_away}
 COMES_BACK = {"frozen", "hung"}
 
 
