@@ -63,7 +63,8 @@ class AdmissionMachine(RuleBasedStateMachine):
         self.holders: list[str] = []
         """Sockets told that they are the user's and not ended since."""
         self.asked: str | None = None
-        self.admitted_or_refused: list[float] = []
+        self.attempts: list[float] = []
+        """When those came that count: all but the ones that were too many."""
         self.takeovers: list[float] = []
         self.number = 0
 
@@ -91,7 +92,7 @@ class AdmissionMachine(RuleBasedStateMachine):
         assert peer.answer is None, "a newcomer was answered twice"
         peer.answer = answer
         if not (isinstance(answer, Refuse) and answer.code == "too_many_attempts"):
-            self.admitted_or_refused.append(peer.came)
+            self.attempts.append(peer.came)
 
     def ended(self, end: End) -> None:
         old = self.peers[end.socket]
@@ -132,7 +133,7 @@ class AdmissionMachine(RuleBasedStateMachine):
             "waiting": waiting.connection_id if waiting else None,
         }[proof]
         peer = self.peers[socket.socket] = Peer(socket, self.now, takeover, shown, last_received=self.now)
-        recent = [at for at in self.admitted_or_refused if at > self.now - LIMITS.window_s]
+        recent = [at for at in self.attempts if at > self.now - LIMITS.window_s]
         self.step(Newcomer(socket, shown, takeover, holder.outgoing if holder else 0))
         if holder is None and len(recent) < LIMITS.connects - 1:
             assert isinstance(peer.answer, Admit), "nobody was there and the newcomer was not admitted"
@@ -181,6 +182,7 @@ class AdmissionMachine(RuleBasedStateMachine):
         assert self.user.probe is not None
         socket = self.user.probe.newcomer.socket
         self.peers[socket].answer = Refuse(socket, "already_connected")
+        self.attempts.append(self.peers[socket].came)
         self.step(Gone(socket))
 
     # --- what must hold -----------------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ class AdmissionMachine(RuleBasedStateMachine):
     def rates_hold(self) -> None:
         oldest = self.now - LIMITS.window_s
         assert sum(1 for at in self.takeovers if at > oldest) <= LIMITS.takeovers, "too many takeovers"
-        assert sum(1 for at in self.admitted_or_refused if at > oldest) <= LIMITS.connects, "too many connects"
+        assert sum(1 for at in self.attempts if at > oldest) <= LIMITS.connects, "too many connects"
 
 
 RUN = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
