@@ -51,6 +51,16 @@ class Link(msgspec.Struct, frozen=True, rename="camel"):
     tries_renew_at: int | None = None
 
 
+class Repair(msgspec.Struct, frozen=True):
+    """How far the ladder of a `degraded` bot has come; its rungs are in `step`, one after the other."""
+
+    n: int
+    """Which one is under way, from 1."""
+    of: int
+    step: Literal["reconnect", "new_client", "new_worker"]
+    """What is tried: the library reconnects by itself, the bot gets a new session, it gets a worker of its own."""
+
+
 class Bot(msgspec.Struct, frozen=True, rename="camel"):
     """A bot as every answer and event shows it. One writer (its mailbox); `status_version` rises with every change of
     status and every new link attempt."""
@@ -81,6 +91,8 @@ class Bot(msgspec.Struct, frozen=True, rename="camel"):
     only while an attempt runs."""
     tries_renew_at: int | None = None
     """When the next one is given back."""
+    repair: Repair | None = None
+    """Of a bot that is `degraded` because its pings are not answered."""
 
 
 class Position(msgspec.Struct, frozen=True, order=True):

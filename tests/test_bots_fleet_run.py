@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.model import Repair
 from orchestrator.ports import BotPatch, Incident
 from sessions import model
 from sessions.model import Connected, Disconnected, MessageReceived, StartFailed
@@ -121,16 +122,20 @@ def test_the_ladder_of_degraded(tmp_path: Path) -> None:
         room.host.tell(bot, model.KeepaliveTimeout(2))
         shown = await room.see(bot)
         assert shown.status == "degraded" and shown.proved_at == proved
+        assert shown.repair == Repair(1, 3, "reconnect")
         room.host.tell(bot, model.KeepaliveTimeout(3))
         await settle(235)
         assert len(room.host.starts) == starts
         await settle(6)
         assert len(room.host.starts) == starts + 1 and room.host.placement(bot) == "pool"
-        assert (await room.see(bot)).status == "degraded"
+        shown = await room.see(bot)
+        assert shown.status == "degraded" and shown.repair == Repair(2, 3, "new_client")
         await settle(121)
         assert len(room.host.starts) == starts + 2 and room.host.placement(bot) == "own"
+        assert (await room.see(bot)).repair == Repair(3, 3, "new_worker")
         room.host.tell(bot, Connected(account()))
-        assert (await room.see(bot)).status == "connected"
+        shown = await room.see(bot)
+        assert shown.status == "connected" and shown.repair is None
 
     run(tmp_path, scenario)
 

@@ -14,7 +14,7 @@ from orchestrator.bots.moves import Told
 from orchestrator.bots.record import Ending
 from orchestrator.bots.step import TOLD_RETRIES, WATCHDOGS, Step
 from orchestrator.errors import ban_text
-from orchestrator.model import Reason, Status
+from orchestrator.model import Reason, Repair, Status
 from orchestrator.supervisor import child, policy
 from sessions import lifecycle, model
 from sessions.lifecycle import Verdict
@@ -22,6 +22,14 @@ from sessions.lifecycle import Verdict
 FIRST_SYNC_QUIET_S = 30.0
 """A newly started bot moves to the pool when its first sync was quiet for so long."""
 FIRST_SYNC_MOST_S = 600.0
+
+FIRST_REPAIR = Repair(1, 3, "reconnect")
+"""The library is still at it."""
+REPAIRS: dict[moves.Timer, Repair] = {
+    "keepalive_new_client": Repair(2, 3, "new_client"),
+    "keepalive_new_worker": Repair(3, 3, "new_worker"),
+}
+"""What begins when this watchdog runs out."""
 
 UNREACHED = child.ChildSpec(backoff_cap_s=60.0)
 """Starts of a linked bot that find no network: nobody's fault, and it should be back soon after the network is."""
@@ -157,6 +165,8 @@ def watchdog(step: Step, name: moves.Timer) -> None:
             if name == "keepalive_new_worker":
                 step.set(climbing=False)
             _follow(step, verdict, step.now.wall_ms)
+            if name in REPAIRS and step.bot.status == "degraded":
+                step.set_bot(repair=REPAIRS[name])
         case "move" | "move_latest":
             move(step)
         case "healthy":
@@ -211,6 +221,8 @@ def _follow(step: Step, verdict: Verdict, at_ms: int) -> None:
             timer: moves.Timer | None = _timer(name)
             if timer is not None and timer not in step.s.timers:
                 step.arm(timer, after_s)
+                if timer == "keepalive_new_client" and step.bot.status == "degraded":
+                    step.set_bot(repair=FIRST_REPAIR)
         case lifecycle.Restart() as wanted:
             _restart(step, verdict, wanted)
         case lifecycle.Retry() as wanted:

@@ -113,6 +113,7 @@ class Step:
             user_action=USER_ACTIONS[status],
             retry_at=retry_at,
             until=until,
+            repair=bot.repair if bot.status == status else None,
         )
 
     def unreached(self, reason: str | None) -> str:
@@ -237,4 +238,4 @@ def _told(bot: Bot) -> tuple[object, ...]:
 
 def _shown(bot: Bot) -> tuple[object, ...]:
     """What is told without one; counters and times travel with the next event."""
-    return bot.name, bot.proxy, bot.device_name, bot.account, bot.desired, bot.script, bot.presence
+    return bot.name, bot.proxy, bot.device_name, bot.account, bot.desired, bot.script, bot.presence, bot.repair

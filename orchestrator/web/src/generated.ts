@@ -134,6 +134,7 @@ export interface Bot {
   readonly presence: boolean;
   readonly triesLeft: number | null;
   readonly triesRenewAt: number | null;
+  readonly repair: Repair | null;
 }
 
 /** Why the status is what it is: a code of `errors.REASONS` and its text. */
@@ -159,6 +160,13 @@ export interface Link {
   readonly expiresAt: number | null;
   readonly triesLeft: number | null;
   readonly triesRenewAt: number | null;
+}
+
+/** How far the ladder of a `degraded` bot has come; its rungs are in `step`, one after the other. */
+export interface Repair {
+  readonly n: number;
+  readonly of: number;
+  readonly step: "new_client" | "new_worker" | "reconnect";
 }
 
 /** A place in one user's log. Positions of different epochs cannot be compared: take a snapshot. */

@@ -51,7 +51,6 @@ function Head({ bot, live }: { readonly bot: Bot; readonly live: boolean }): Rea
   const { client } = useShared();
   const menu = useBotMenu(bot);
   const wait = live ? null : PAGE.notLive;
-  const running = bot.desired === "running";
   return (
     <div className="head">
       <Avatar name={bot.name} className="medium" />
@@ -62,9 +61,11 @@ function Head({ bot, live }: { readonly bot: Bot; readonly live: boolean }): Rea
           {BOT.restart}
         </Button>
       )}
-      <Button className="only-w" wait={wait} onClick={() => void steer(client, bot, running ? "stop" : "start")}>
-        {running ? BOT.stop : BOT.start}
-      </Button>
+      {bot.desired === "running" && (
+        <Button className="only-w" wait={wait} onClick={() => void steer(client, bot, "stop")}>
+          {BOT.stop}
+        </Button>
+      )}
       <Menu label={BOT.more} items={menu.items} className="btn sq">
         <Icon name="more" />
       </Menu>

@@ -21,9 +21,10 @@ export function useBotMenu(bot: Bot): BotMenu {
   const [asking, setAsking] = useState<"logout" | "delete" | "settings" | null>(null);
   const items: MenuItem[] = [];
   const { menu } = PAGE;
-  if (bot.desired === "stopped")
+  if (bot.desired === "running")
+    items.push({ id: "stop", label: menu.stop, icon: "pause", run: () => void steer(client, bot, "stop") });
+  else if (bot.account !== null)
     items.push({ id: "start", label: menu.start, icon: "play", run: () => void steer(client, bot, "start") });
-  else items.push({ id: "stop", label: menu.stop, icon: "pause", run: () => void steer(client, bot, "stop") });
   if (bot.account !== null || bot.desired === "running")
     items.push({
       id: "restart",

@@ -37,6 +37,24 @@ describe("statuses", () => {
     expect(statusView(bot(), NOW + 15_000, false).line).toBe("A code is coming.");
   });
 
+  it("tell which repair is under way", () => {
+    const ill = bot({ status: "degraded", repair: { n: 2, of: 3, step: "new_client" } });
+    expect(statusView(ill, NOW, false).line).toMatch(
+      /^No answer from WhatsApp since .*\. Repair 2 of 3: starting it anew\.$/,
+    );
+    expect(statusView(bot({ status: "degraded" }), NOW, false).line).toContain("Being repaired.");
+  });
+
+  it("send operators to the incident that holds a bot, where trying now would only wait", () => {
+    const held = bot({
+      status: "starting",
+      retryAt: NOW + 5_000,
+      reason: { code: "held_by_incident", text: "Held by an incident." },
+    });
+    expect(statusView(held, NOW, true).action?.label).toBe("See incident");
+    expect(statusView(held, NOW, false).action).toBeNull();
+  });
+
   it("offer what the server says is to be done", () => {
     expect(statusView(bot({ userAction: "scan" }), NOW, false).action?.label).toBe("Show code");
     expect(statusView(bot({ status: "outdated", userAction: "operator_upgrade" }), NOW, false).action).toBeNull();

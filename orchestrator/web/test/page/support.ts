@@ -29,6 +29,7 @@ export function bot(changes: Partial<Bot> & { readonly status?: Status } = {}): 
     createdAt: NOW - 86_400_000,
     triesLeft: null,
     triesRenewAt: null,
+    repair: null,
     ...changes,
   };
 }

@@ -38,5 +38,6 @@ export function makeBot(
     presence: false,
     triesLeft: null,
     triesRenewAt: null,
+    repair: null,
   };
 }

@@ -3,7 +3,6 @@
 export const BOT = {
   restart: "Restart",
   stop: "Stop",
-  start: "Start",
   more: "More: log out, delete, settings",
   facts: {
     number: "Number",

@@ -37,7 +37,7 @@ export const STATUSES = {
       label: "Not answering",
       group: "move",
       tone: "heal",
-      body: "No answer from WhatsApp since {time}. Being repaired.",
+      body: "No answer from WhatsApp since {time}.",
     },
     reconnecting: {
       label: "Reconnecting",
@@ -131,9 +131,17 @@ export const STATUSES = {
   line: {
     next: "Next try in {left}.",
     nextNow: "Trying again now.",
+    repair: "Repair {n} of {of}: {step}.",
+    repairing: "Being repaired.",
     noCode: "A code is coming.",
     unknown: "This page does not know the status “{status}”. Reload it; it may be older than the server.",
     bannedFor: "Banned",
+  },
+  /* What is tried while a bot is degraded, by `repair.step`. */
+  repair: {
+    reconnect: "reconnecting",
+    new_client: "starting it anew",
+    new_worker: "a worker of its own",
   },
   /* Buttons of the page's own connection. */
   socketAction: {

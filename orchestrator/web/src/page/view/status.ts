@@ -89,6 +89,8 @@ function lineOf(bot: Bot, body: string, now: number): string {
         : `${reason} ${next}`.trim();
     case "banned":
       return banLine(bot, body, now);
+    case "degraded":
+      return `${fill(body, { time: clockSeconds(bot.since) })} ${repairing(bot)}`;
     case "failed":
       return reason ?? bot.reason?.text ?? "";
     case "connected":
@@ -110,13 +112,20 @@ function banLine(bot: Bot, body: string, now: number): string {
   return bot.retryAt === null ? `${cause}.` : fill(body, { cause, retry: clock(bot.retryAt, now) });
 }
 
+function repairing({ repair }: Bot): string {
+  if (repair == null) return STATUSES.line.repairing;
+  return fill(STATUSES.line.repair, { n: repair.n, of: repair.of, step: STATUSES.repair[repair.step] });
+}
+
 function nextTry(at: number, now: number): string {
   return at > now ? fill(STATUSES.line.next, { left: left(at, now) }) : STATUSES.line.nextNow;
 }
 
 function actionOf(bot: Bot, operator: boolean): Action | null {
   const asked = bot.userAction;
-  if (asked === "operator_upgrade") return operator ? action("operator_upgrade") : null;
+  // Held by an incident, trying now would only wait with it.
+  const held = asked === "operator_upgrade" || bot.reason?.code === "held_by_incident";
+  if (held) return operator ? action("operator_upgrade") : null;
   if (asked !== null && asked in STATUSES.action) return action(asked as ActionId);
   return asked === null && bot.retryAt !== null && bot.desired === "running" ? action("try_now") : null;
 }
