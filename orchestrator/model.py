@@ -37,6 +37,8 @@ class Reason(msgspec.Struct, frozen=True):
 
     code: str
     text: str
+    number: int | None = None
+    """WhatsApp's own number for the cause, of a ban where it gave one."""
 
 
 class Link(msgspec.Struct, frozen=True, rename="camel"):

@@ -69,7 +69,7 @@ def _name_cause(step: Step, event: model.SessionEvent) -> None:
     """Say why WhatsApp banned the account, where it said so."""
     reason = step.bot.reason
     if isinstance(event, model.TemporarilyBanned) and reason is not None and reason.code == "temporary_ban":
-        step.set_bot(reason=Reason(reason.code, ban_text(event.code)))
+        step.set_bot(reason=Reason(reason.code, ban_text(event.code), event.code))
 
 
 def _while_leaving(step: Step, verdict: Verdict, event: Told) -> None:

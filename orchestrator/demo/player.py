@@ -18,8 +18,7 @@ from orchestrator.demo.weather import Weather
 from orchestrator.errors import Refused
 from orchestrator.ports import BotBrief, Fleet, LinkRequest, NewBot, Outbox, Phones, Play
 from orchestrator.tasks import Tasks
-from sessions.model import LID_SERVER, OutgoingText
-from sessions.simulated_store import lid_of
+from sessions.model import USER_SERVER, OutgoingText
 
 _log = structlog.get_logger("demo")
 
@@ -128,7 +127,7 @@ class Player:
         if line.way == "in":
             await self._phones.play(bot, Play("text", number, person, line.text))
         else:
-            await self._outbox.submit(owner, bot, OutgoingText(f"{lid_of(number)}@{LID_SERVER}", line.text))
+            await self._outbox.submit(owner, bot, OutgoingText(f"{number}@{USER_SERVER}", line.text))
 
     async def _look_for_guests(self, talk: str) -> None:
         """Bots that somebody makes while the demo runs are written to as well, once they are connected."""

@@ -19,7 +19,7 @@ from orchestrator.bus.sqlite import SqliteBus
 from orchestrator.clock import Clock
 from orchestrator.demo import scenario
 from orchestrator.demo.scenario import Cast, Scenario
-from orchestrator.errors import REASONS
+from orchestrator.errors import REASONS, ban_text
 from orchestrator.model import Bot, Reason, Status, new_id, to_json
 from orchestrator.operations.figures import Sample
 from orchestrator.ports import Incident
@@ -39,6 +39,7 @@ SAMPLE_LAST_MS = 3_600_000
 EVENTS_A_MINUTE = 4
 BOTS_A_WORKER = 8
 BAN_MS = 2 * 3_600_000
+BAN_CODE = 101
 
 _REASONS: dict[Status, str] = {
     "logged_out": "unlinked_on_phone", "banned": "temporary_ban", "blocked": "main_device_gone",
@@ -123,10 +124,16 @@ def samples(cast: list[Cast], now_ms: int) -> list[Sample]:
     return found
 
 
+def _reason(status: Status) -> Reason | None:
+    code = _REASONS.get(status)
+    if code is None:
+        return None
+    return Reason(code, ban_text(BAN_CODE), BAN_CODE) if status == "banned" else Reason(code, REASONS[code].text)
+
+
 def _entry(bot: Cast, data_dir: Path, now_ms: int) -> Entry:
     status: Status = bot.actor.status or "connected"
     changes = past_of(bot, now_ms)
-    reason = _REASONS.get(status)
     private, account = Private(attempt=1), None
     if bot.actor.status is None or status in _LINKED:
         account = _account(bot)
@@ -137,7 +144,7 @@ def _entry(bot: Cast, data_dir: Path, now_ms: int) -> Entry:
         )
     record = Bot(
         id=bot.id, name=bot.name, user_id=bot.actor.owner, status=status, since=changes[-1][0], status_version=1,
-        reason=Reason(reason, REASONS[reason].text) if reason else None, user_action=USER_ACTIONS[status],
+        reason=_reason(status), user_action=USER_ACTIONS[status],
         retry_at=now_ms + BAN_MS + 600_000 if status == "banned" else None,
         until=now_ms + BAN_MS if status == "banned" else None, proved_at=None,
         desired="stopped" if status in {"stopped", "logged_out"} else "running", account=account, link=None, proxy=False,
@@ -156,7 +163,7 @@ def _account(bot: Cast) -> Account:
 
 def _saved(account: Account, status: Status, now_ms: int) -> Saved:
     banned_until_ms = now_ms + BAN_MS if status == "banned" else 0
-    return Saved(account=account, banned_until_ms=banned_until_ms, ban_code=101 if banned_until_ms else 0)
+    return Saved(account=account, banned_until_ms=banned_until_ms, ban_code=BAN_CODE if banned_until_ms else 0)
 
 
 def _write_waiting(phones: Path, bot: Cast, played: Scenario, seed: int, now_ms: int) -> None:

@@ -141,6 +141,7 @@ export interface Bot {
 export interface Reason {
   readonly code: string;
   readonly text: string;
+  readonly number: number | null;
 }
 
 /** The WhatsApp account a device belongs to. */

@@ -45,7 +45,7 @@ export const BotRow = memo(function BotRow({ bot, position, of, ribbon, live }: 
               {bot.name}
             </A>
           </div>
-          <div className="meta ell num">{bot.account ? shortened(bot.account.phone) : PAGE.list.noNumber}</div>
+          <div className="meta ell num">{numberOf(bot)}</div>
         </div>
       </div>
       <StatusCell view={view} quiet={bot.status === "connected"} />
@@ -62,6 +62,11 @@ export const BotRow = memo(function BotRow({ bot, position, of, ribbon, live }: 
     </article>
   );
 });
+
+function numberOf({ account, status }: Bot): string {
+  if (account !== null) return shortened(account.phone);
+  return status === "logged_out" ? PAGE.list.unlinked : PAGE.list.noNumber;
+}
 
 function restarts(bot: Bot, ribbon: History | undefined): number {
   return ribbon?.restarts ?? bot.restarts;

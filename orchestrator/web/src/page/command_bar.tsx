@@ -154,12 +154,7 @@ function commandsOf(client: UnifiedClient, bot: Bot, operator: boolean): Readonl
     ...(bot.account === null
       ? []
       : [make("restart", BOT.restart, "reconnecting", () => void steer(client, bot, "restart"))]),
-    make(
-      "toggle",
-      running ? BOT.stop : BOT.start,
-      running ? "pause" : "play",
-      () => void steer(client, bot, running ? "stop" : "start"),
-    ),
+    ...(running ? [make("stop", BOT.stop, "pause", () => void steer(client, bot, "stop"))] : []),
   ];
 }
 

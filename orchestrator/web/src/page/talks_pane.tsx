@@ -6,7 +6,7 @@ import { useConnection, useServerNow, useShared } from "./live.js";
 import { NewMessage } from "./new_message.js";
 import { Avatar, Button } from "./parts/ui.js";
 import { ofAddress, shortened } from "./phone.js";
-import { clock } from "./say.js";
+import { clock, fill } from "./say.js";
 import { type Talks, useTalks } from "./talks.js";
 import { BOT } from "./texts/bot.js";
 import { PAGE } from "./texts/page.js";
@@ -131,7 +131,9 @@ export function nameOf(chat: Pick<ChatView, "name" | "chat" | "group">): string 
   if (chat.name) return chat.name;
   const phone = ofAddress(chat.chat) ?? (/^\d{5,15}$/.test(chat.chat) ? chat.chat : null);
   if (phone !== null) return shortened(phone);
-  return chat.group ? words.group : chat.chat.split("@")[0] || chat.chat;
+  if (chat.group) return words.group;
+  // WhatsApp hides the number behind an id of its own, which looks like one and is none.
+  return chat.chat.endsWith("@lid") ? fill(words.hidden, { id: chat.chat.split("@")[0]?.slice(-4) ?? "" }) : chat.chat;
 }
 
 interface ChatRowProps {

@@ -20,7 +20,7 @@ function input(changes: Partial<LinkInput> = {}): LinkInput {
   };
 }
 
-const reason = (code: string): Reason => ({ code, text: `About ${code}.` });
+const reason = (code: string): Reason => ({ code, text: `About ${code}.`, number: null });
 const notice = (type: string, data: unknown = {}) => ({ type, at: NOW - 500, data });
 const pairing = {
   kind: "pairing_code",

@@ -49,7 +49,7 @@ describe("statuses", () => {
     const held = bot({
       status: "starting",
       retryAt: NOW + 5_000,
-      reason: { code: "held_by_incident", text: "Held by an incident." },
+      reason: { code: "held_by_incident", text: "Held by an incident.", number: null },
     });
     expect(statusView(held, NOW, true).action?.label).toBe("See incident");
     expect(statusView(held, NOW, false).action).toBeNull();

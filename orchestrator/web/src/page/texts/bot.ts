@@ -29,6 +29,7 @@ export const BOT = {
     choose: "Choose a chat.",
     you: "You: {text}",
     group: "Group",
+    hidden: "Number not known (…{id})",
     waiting: "Waiting for this message",
     deleted: "Deleted",
     edited: "edited",

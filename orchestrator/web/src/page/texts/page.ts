@@ -56,6 +56,7 @@ export const PAGE = {
     },
     composition: { one: "{n} bot", many: "{n} bots" },
     noNumber: "No number yet",
+    unlinked: "Not linked",
     none: "–",
     more: "More for {bot}",
     open: "Open {bot}",

@@ -108,7 +108,7 @@ function codeLine(bot: Bot, body: string, now: number): string {
 }
 
 function banLine(bot: Bot, body: string, now: number): string {
-  const cause = bot.reason?.text.replace(/\.$/, "") ?? STATUSES.ban.other;
+  const cause = banCause(bot.reason?.number ?? null);
   return bot.retryAt === null ? `${cause}.` : fill(body, { cause, retry: clock(bot.retryAt, now) });
 }
 
