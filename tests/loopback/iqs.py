@@ -16,6 +16,7 @@ from tests.loopback.nodes import SERVER, Node, Value, first_child
 from tests.loopback.signal import PreKeyBundle
 
 if TYPE_CHECKING:
+    from tests.loopback.devices import LinkedDevice
     from tests.loopback.stanzas import Connection
 
 Children = tuple[Node, ...]
@@ -39,6 +40,21 @@ def answer(connection: Connection, iq: Node) -> None:
     if name in muted or "*" in muted:
         connection.record("iq", name=name, answered=0)
         return
+    device = connection.device
+    if name == "passive/active" and device is not None:
+        device.phone.holds.passing("active", lambda: _let_in(connection, device, iq))
+    else:
+        _answer(connection, iq, name)
+
+
+def _let_in(connection: Connection, device: LinkedDevice, iq: Node) -> None:
+    """Answer <active/>; a device that has left meanwhile asks again when it is back."""
+    if device.connection is connection:
+        _answer(connection, iq, name_of(iq))
+        login.activate(connection, device)
+
+
+def _answer(connection: Connection, iq: Node, name: str) -> None:
     handler = _HANDLERS.get(name)
     children: Children | None = () if handler is None else handler(connection, iq)
     attrs: dict[str, Value] = {"from": SERVER, "type": "result", "id": iq.text("id")}
@@ -48,8 +64,6 @@ def answer(connection: Connection, iq: Node) -> None:
         attrs["type"] = "error"
     connection.record("iq", name=name, answered=1)
     connection.send(Node("iq", attrs, children or None))
-    if name == "passive/active" and connection.device is not None:
-        login.activate(connection, connection.device)
 
 
 def _count_prekeys(connection: Connection, iq: Node) -> Children | None:

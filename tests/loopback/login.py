@@ -74,8 +74,12 @@ def activate(connection: Connection, device: LinkedDevice) -> None:
     }
     connection.send(_information(Node("offline_preview", counts)))
     sent = device.send_waiting()
-    connection.record("offline_sent", count=sent)
-    connection.send(_information(Node("offline", {"count": str(sent)})))
+    device.phone.holds.passing("offline", lambda: _all_sent(connection, sent))
+
+
+def _all_sent(connection: Connection, count: int) -> None:
+    connection.record("offline_sent", count=count)
+    connection.send(_information(Node("offline", {"count": str(count)})))
 
 
 def _information(child: Node) -> Node:

@@ -8,6 +8,7 @@ compute signatures (``adv.py``). Facts: whatsmeow pair.go, pair-code.go. Neighbo
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 from dataclasses import dataclass, field
@@ -80,8 +81,12 @@ def begin(connection: Connection, client: Any) -> None:
     if len(identity) != _IDENTITY_BYTES:
         raise ValueError("an identity key has 32 bytes")
     pairing = connection.pairing = Pairing(connection, identity)
-    if server.faults.withhold_refs:
-        return
+    if not server.faults.withhold_refs:
+        server.holds.passing("refs", lambda: _offer_refs(connection, pairing))
+
+
+def _offer_refs(connection: Connection, pairing: Pairing) -> None:
+    server = connection.server
     refs = [f"2@{secrets.token_urlsafe(48)}" for _ in range(server.faults.refs_per_pairing)]
     server.desk.by_ref.update(dict.fromkeys(refs, pairing))
     pairing.refs_stanza_id = connection.ask(
@@ -109,17 +114,26 @@ def _fail(pairing: Pairing, why: str) -> None:
 
 
 async def scan(phone: Phone, text: str) -> LinkedDevice:
-    """The phone's camera sees a QR code. The linked device, once 515 was sent; PairingRefused."""
-    try:
-        code = adv.parse_qr(text)
-    except ValueError as error:
-        raise PairingRefused("this is no linking QR code") from error
-    pairing = phone.server.desk.by_ref.get(code.ref)
-    if pairing is None:
-        raise PairingRefused("unknown or expired code")
+    """The phone's camera sees a QR code. The linked device, once it has countersigned and was sent 515 (unless the phone
+    holds that back); PairingRefused."""
+    code, pairing = _read(text), _scanned(phone, text)
     if code.identity_public != pairing.identity or code.noise_public != pairing.connection.client_static:
         raise PairingRefused("the code's keys aren't those of the companion that was given this ref")
     return await asyncio.wait_for(_offer(phone, pairing, code.adv_secret), PAIR_TIMEOUT_S)
+
+
+def _read(text: str) -> adv.QrCode:
+    try:
+        return adv.parse_qr(text)
+    except ValueError as error:
+        raise PairingRefused("this is no linking QR code") from error
+
+
+def _scanned(phone: Phone, text: str) -> Pairing:
+    pairing = phone.server.desk.by_ref.get(_read(text).ref)
+    if pairing is None:
+        raise PairingRefused("unknown or expired code")
+    return pairing
 
 
 def _offer(phone: Phone, pairing: Pairing, adv_secret: bytes) -> asyncio.Future[LinkedDevice]:
@@ -181,11 +195,40 @@ def _signed(connection: Connection, pairing: Pairing, offer: _Offer, iq: Node) -
     device = LinkedDevice(phone, offer.number, pairing.identity, connection.client_static, server.ledger)
     phone.devices.append(device)
     server.ledger.record("pair_signed", phone.number, device.number)
-    connection.send(Node("stream:error", {"code": "515"}))
-    connection.ended = True
-    server.ledger.record("restart_sent", phone.number, device.number)
+    phone.holds.passing("restart", lambda: _restart(connection, device))
     if not offer.result.done():
         offer.result.set_result(device)
+
+
+def _restart(connection: Connection, device: LinkedDevice) -> None:
+    connection.send(Node("stream:error", {"code": "515"}))
+    connection.ended = True
+    connection.server.ledger.record("restart_sent", device.phone.number, device.number)
+
+
+# Phones that cannot link
+
+
+def scan_without_multidevice(phone: Phone, text: str) -> None:
+    """A phone whose WhatsApp is too old sees a QR code; the code stays valid. PairingRefused."""
+    connection = _scanned(phone, text).connection
+    connection.send(Node("ib", {"from": SERVER}, (Node("downgrade_webclient"),)))
+
+
+def ask_for_passkey(phone: Phone, text: str) -> None:
+    """The account that scans wants a passkey of the companion before it links it. PairingRefused."""
+    connection = _scanned(phone, text).connection
+    options = {
+        "challenge": secrets.token_urlsafe(32),
+        "timeout": 300_000,
+        "rpId": "whatsapp.com",
+        "allowCredentials": [],
+    }
+    attrs: dict[str, Value] = {
+        "from": SERVER, "type": "passkey_prologue_request", "id": connection.new_id(), "t": str(phone.server.now_s()),
+    }  # fmt: skip
+    wanted = Node("passkey_request_options", {}, json.dumps(options).encode())
+    connection.send(Node("notification", attrs, (wanted,)))
 
 
 # Pairing by code

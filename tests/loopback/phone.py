@@ -18,6 +18,7 @@ from tests.loopback.contact import SimulatedContact, text_of
 from tests.loopback.crypto import KeyPair
 from tests.loopback.devices import LinkedDevice, QueueKey
 from tests.loopback.faults import LoginFailure
+from tests.loopback.holds import Holds
 from tests.loopback.ledger import Timeout
 from tests.loopback.nodes import LID_SERVER, PN_SERVER, Jid, Node
 from tests.loopback.signal import SignalError
@@ -217,6 +218,8 @@ class Phone(Contact):
     def __init__(self, server: LoopbackServer, number: str, lid: str, name: str) -> None:
         super().__init__(server, number, lid, name)
         self.devices: list[LinkedDevice] = []
+        self.holds = Holds()
+        """Which answers to this account's devices are kept back."""
         self.login_failure: LoginFailure | None = None
         """What logins of this account's devices get instead of success."""
         self._device_numbers = 0
@@ -224,6 +227,14 @@ class Phone(Contact):
     async def scan(self, qr_text: str) -> LinkedDevice:
         """Scan a QR code's text; the new device, once it was told to log in (515). PairingRefused."""
         return await pairing.scan(self, qr_text)
+
+    def scan_without_multidevice(self, qr_text: str) -> None:
+        """Scan with a WhatsApp that is too old to link devices. PairingRefused."""
+        pairing.scan_without_multidevice(self, qr_text)
+
+    def ask_for_passkey(self, qr_text: str) -> None:
+        """Scan as an account that wants a passkey of new devices. PairingRefused."""
+        pairing.ask_for_passkey(self, qr_text)
 
     async def enter_code(self, code: str) -> LinkedDevice:
         """Type a pairing code (with or without dash); as ``scan``. PairingRefused, also for a wrong code."""

@@ -17,6 +17,7 @@ from tests.loopback import control, library, noise, tls
 from tests.loopback.crypto import KeyPair
 from tests.loopback.faults import Faults
 from tests.loopback.groups import Group
+from tests.loopback.holds import Holds
 from tests.loopback.ledger import Ledger
 from tests.loopback.media_host import MediaStore
 from tests.loopback.nodes import LID_SERVER, Jid
@@ -38,6 +39,7 @@ class LoopbackServer:
         self.directory = directory
         self.ledger = Ledger()
         self.faults = Faults()
+        self.holds = Holds()
         self.desk = Desk()
         self.phones: dict[str, Phone] = {}
         self.groups: dict[str, Group] = {}
