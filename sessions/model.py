@@ -135,11 +135,16 @@ class PairSucceeded(msgspec.Struct, frozen=True, tag=True):
     account: Account
 
 
+PairFailure = Literal["keys", "device_limit"]
+"""`device_limit` is never told by neonize 0.5.2: the phone refuses a device too many by itself."""
+
+
 class PairFailed(msgspec.Struct, frozen=True, tag=True):
     """Pairing failed: signatures did not match, or the local store refused."""
 
     detail: str
     """The library's words, for the log; never shown as it is."""
+    cause: PairFailure = "keys"
 
 
 # --- the link ------------------------------------------------------------------------------------------------

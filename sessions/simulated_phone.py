@@ -55,6 +55,12 @@ class SimulatedPhone(SimulatedCircle):
         self._server.emit(model.PairFailed("error"))
         self._server.over()
 
+    def exceed_devices(self) -> None:
+        """Scan with an account that has as many linked devices as it may have. With neonize 0.5.2 nobody hears of it."""
+        self._offering()
+        self._server.emit(model.PairFailed("error", "device_limit"))
+        self._server.over()
+
     def expire_codes(self) -> None:
         """Let the remaining codes run out at once."""
         self._offering()

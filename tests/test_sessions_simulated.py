@@ -204,8 +204,9 @@ async def test_mood(tmp_path: Path, do: object, told: SessionEvent) -> None:
     [
         (lambda phone: phone.scan_without_multidevice(), model.ScannedWithoutMultidevice()),
         (lambda phone: phone.ask_for_passkey(), model.PasskeyRequired()),
+        (lambda phone: phone.exceed_devices(), model.PairFailed("error", "device_limit")),
     ],
-    ids=["without_multidevice", "passkey"],
+    ids=["without_multidevice", "passkey", "a device too many"],
 )
 async def test_odd_scan(tmp_path: Path, do: object, told: SessionEvent) -> None:
     """What can come of a scan beside a link."""

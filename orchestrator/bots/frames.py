@@ -12,8 +12,8 @@ from sessions.lifecycle import Park, Verdict
 def frame_data(event: model.SessionEvent, verdict: Verdict, at_ms: int) -> dict[str, object]:
     """Return the frame's `data`; events whose type says it all have none."""
     match event:
-        case model.PairFailed():
-            return {"code": "keys"}
+        case model.PairFailed(cause=cause):
+            return {"code": cause}
         case model.Connected(account=account) | model.PairSucceeded(account=account):
             return {"account": account}
         case model.KeepaliveTimeout(error_count=count):

@@ -15,7 +15,9 @@ from sessions.simulated_phone import PhoneError
 
 DIE_SIGNAL = 9
 
-_CODES = frozenset({"scan", "enter_code", "refuse", "expire_codes", "scan_without_multidevice", "ask_for_passkey"})
+_CODES = frozenset({
+    "scan", "enter_code", "refuse", "exceed_devices", "expire_codes", "scan_without_multidevice", "ask_for_passkey",
+})  # fmt: skip
 """Need a code on offer."""
 
 

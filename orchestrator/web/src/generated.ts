@@ -669,7 +669,7 @@ export interface SendPoll {
 
 /** One thing a bot's owner, a contact or WhatsApp does. `scan` and `enter_code` take the code on offer themselves. */
 export interface Play {
-  readonly play: "ask_for_passkey" | "ban" | "die" | "drop" | "enter_code" | "expire_codes" | "keepalive_restored" | "keepalive_timeout" | "outdated" | "reconnect" | "refuse" | "replace" | "scan" | "scan_without_multidevice" | "text" | "unlink" | "write";
+  readonly play: "ask_for_passkey" | "ban" | "die" | "drop" | "enter_code" | "exceed_devices" | "expire_codes" | "keepalive_restored" | "keepalive_timeout" | "outdated" | "reconnect" | "refuse" | "replace" | "scan" | "scan_without_multidevice" | "text" | "unlink" | "write";
   readonly phone?: string | null;
   readonly name?: string | null;
   readonly text?: string | null;
