@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -20,7 +21,7 @@ WHOLE_SYSTEMS = frozenset(
         "test_api_garbage", "test_auth_server", "test_bus_machine", "test_cli", "test_cli_events", "test_gateway_admission",
         "test_gateway_commands", "test_gateway_drops", "test_gateway_floods", "test_gateway_memory", "test_gateway_races",
         "test_gateway_storm", "test_gateway_tenure", "test_gateway_window", "test_loopback_real",
-        "test_api_media", "test_cli_files", "test_loopback_history",
+        "test_api_media", "test_cli_files", "test_loopback_history", "test_loopback_holds",
         "test_loopback_real_endings", "test_sessions_real_contract", "test_sessions_real_groups", "test_sessions_whatsapp",
         "test_sessions_worker",
         "test_supervisor_chaos", "test_supervisor_killed", "test_supervisor_real_worker", "test_supervisor_room",
@@ -39,6 +40,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("alone")
         if item.path.parent.name in {"e2e", "crash"} or item.path.stem in WHOLE_SYSTEMS:
             item.add_marker("system")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests have to say beside that they passed: `record_property("shown", LINE)`."""
+    reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    lines = [str(line) for report in reports for name, line in report.user_properties if name == "shown"]
+    if lines:
+        terminalreporter.section("shown")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ import msgspec
 
 PlayName = Literal[
     "scan", "enter_code", "refuse", "exceed_devices", "expire_codes", "scan_without_multidevice", "ask_for_passkey",
-    "unlink", "text", "write", "drop", "reconnect", "ban", "replace", "outdated", "keepalive_timeout", "keepalive_restored", "die",
+    "unlink", "text", "write", "drop", "reconnect", "ban", "replace", "outdated", "keepalive_timeout",
+    "keepalive_restored", "die",
 ]  # fmt: skip
 """What can be played; each is a method of `sessions.simulated_phone.SimulatedPhone`."""
 

@@ -33,9 +33,18 @@ def environment(whatsapp: LoopbackServer) -> dict[str, str]:
 
 
 @pytest.fixture
-async def server(tmp_path: Path, whatsapp: LoopbackServer, environment: dict[str, str]) -> AsyncIterator[Server]:
+def server_options() -> tuple[str, ...]:
+    """More options of `serve`, for a test module that gives others."""
+    return ()
+
+
+@pytest.fixture
+async def server(
+    tmp_path: Path, whatsapp: LoopbackServer, environment: dict[str, str], server_options: tuple[str, ...]
+) -> AsyncIterator[Server]:
     """`orchestrator serve` on the real library, its proxy leading to the loopback WhatsApp."""
-    async with Server.running(tmp_path / "data", environment, "--proxy", whatsapp.proxy_url) as running:
+    options = ("--proxy", whatsapp.proxy_url, *server_options)
+    async with Server.running(tmp_path / "data", environment, *options) as running:
         yield running
 
 

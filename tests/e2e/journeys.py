@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
+from orchestrator.supervisor import locks
 from tests.loopback.devices import LinkedDevice
 from tests.loopback.phone import Phone
 from tests.loopback.server import LoopbackServer
@@ -15,6 +21,9 @@ TROUBLE = {
     "reconnecting",
 }  # fmt: skip
 """Statuses that have no place in a linking that goes well."""
+CRASHES = 5
+"""So many in ten minutes spend a bot's budget."""
+T = TypeVar("T")
 ERROR_TYPES = {
     "whatsapp_disconnected", "stream_error", "connect_failure", "pair_error", "logged_out", "login_expired", "task_failed",
     "keepalive_timeout", "stream_replaced", "client_outdated",
@@ -49,6 +58,35 @@ async def linked(server: Server, whatsapp: LoopbackServer, name: str = "support"
     device = await phone.scan(await offered(server, bot))
     await server.bot_until(bot, lambda seen: seen["status"] == "connected")
     return bot, phone, device
+
+
+def worker_of(server: Server, bot: str) -> int:
+    """The process that holds a bot."""
+    holder = locks.holder(server.data_dir / "run" / f"{bot}.lock")
+    assert holder is not None, "nobody holds it"
+    return holder.pid
+
+
+async def crash(server: Server, name: str = "Crashes") -> str:
+    """Create a bot and kill its process again and again, until its budget is spent; return its id."""
+    bot = await create(server, name)
+    for _ in range(CRASHES):
+        await server.bot_until(bot, lambda seen: seen["status"] == "awaiting_scan", timeout_s=40)
+        os.kill(worker_of(server, bot), signal.SIGKILL)
+        await server.bot_until(bot, lambda seen: seen["status"] != "awaiting_scan")
+    await server.bot_until(bot, lambda seen: seen["status"] == "failed")
+    return bot
+
+
+@contextlib.asynccontextmanager
+async def meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Let something go on beside a block, which may await its result; it ends with the block."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def statuses(socket: NodeSocket, bot: str) -> list[str]:

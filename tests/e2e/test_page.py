@@ -10,9 +10,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from orchestrator.api import static_files
-from tests.e2e.test_page_states import World, world
 from tests.support.browser import read_qr
 from tests.support.page import WAIT_MS, audit, look, open_page, text_of
+from tests.support.page_world import World, simulated
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ FIRST_LOAD_BYTES = 200_000
 
 async def test_parts(tmp_path: Path) -> None:
     """Lists, one bot, fleet, forms, dialogs and menus: nothing axe finds, nothing sticks out, in any look."""
-    async with world(tmp_path) as here:
+    async with simulated(tmp_path) as here:
         page = here.page
         here.wrong += await look(page, "empty")
         await _forms(here)
@@ -91,7 +91,7 @@ async def _one_bot(here: World, bot: str) -> None:
 
 async def test_keys_alone(tmp_path: Path) -> None:
     """From an empty page to a linked bot, a sent message and back, without a pointer."""
-    async with world(tmp_path) as here:
+    async with simulated(tmp_path) as here:
         page, press = here.page, here.page.keyboard.press
         await press("n")
         await page.wait_for_url("**/new")
@@ -152,7 +152,7 @@ async def _tab_to(page: Page, name: str) -> None:
 
 async def test_a_reload_and_a_second_tab_resume_the_attempt(tmp_path: Path) -> None:
     """Nothing of an attempt is kept in the page: whoever opens its address sees the code on offer, and the end of it."""
-    async with world(tmp_path) as here:
+    async with simulated(tmp_path) as here:
         bot = await here.bot("Front desk")
         first = await read_qr(here.page, ".qr")
         await here.page.reload()
@@ -173,7 +173,7 @@ async def test_a_reload_and_a_second_tab_resume_the_attempt(tmp_path: Path) -> N
 
 async def test_two_hundred_bots(tmp_path: Path) -> None:
     """A large list keeps little of itself in the document, finds by name, and stays where it is read."""
-    async with world(tmp_path, "--max-bots-per-user", "300") as here:
+    async with simulated(tmp_path, "--max-bots-per-user", "300") as here:
         for start in range(0, 200, 20):
             made = (
                 here.server.call("POST", "/bots", {"name": f"Bot {start + n:03}", "start": False}) for n in range(20)
@@ -194,7 +194,7 @@ async def test_two_hundred_bots(tmp_path: Path) -> None:
 
 async def test_theme_is_kept(tmp_path: Path) -> None:
     """A chosen theme is there before the first paint of the next visit; a refused frame of another site stays out."""
-    async with world(tmp_path) as here:
+    async with simulated(tmp_path) as here:
         page = here.page
         await page.get_by_label("Account and appearance").click()
         await page.get_by_role("button", name="Dark").click()

@@ -1,251 +1,274 @@
-"""Every state of the page, provoked and photographed, in both themes and widths, each audited by axe.
+"""Every state of the Link step, provoked and photographed in both themes and widths, audited, and compared with its words.
 
-Where a simulated phone can play a state the whole server plays it; what no driver can be made to do (a device limit, a
-name that does not resolve, …) comes as the same frame through the page's own socket. The output says which it was.
+WhatsApp on loopback and the real library play all of them but one: `devices`, which this library never tells, comes from
+the simulated driver as a session's event, by the way all events take. The output says which it was for each.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Page
 
-from sessions.simulated_control import PhoneClient
-from tests.support.browser import Watched, chromium
-from tests.support.page import WAIT_MS, Json, Stage, audit, look, open_page, text_of
+from tests.e2e.journeys import CRASHES, crash, create, meanwhile
+from tests.loopback.devices import LinkedDevice
+from tests.loopback.faults import LoginFailure
+from tests.loopback.pairing import PairingRefused
+from tests.loopback.phone import Phone
+from tests.loopback.server import LoopbackServer
+from tests.support.browser import Watched, read_qr
+from tests.support.page import WAIT_MS, audit, look, text_of
+from tests.support.page_world import SHOWN_CODE, STATES, Tell, World, clock_stopped, opened, simulated
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 
-
-@dataclass
-class World:
-    """A simulated server and a page on it."""
-
-    server: Server
-    page: Page
-    stage: Stage
-    wrong: list[str] = field(default_factory=list)
-    seen: dict[str, str] = field(default_factory=dict)
-
-    def phone(self, bot: str) -> PhoneClient:
-        return PhoneClient(self.server.data_dir / "run" / "phones", bot)
-
-    async def code(self) -> str:
-        return str((await self.server.call("POST", "/session/code", {}))["code"])
-
-    async def goto(self, path: str) -> None:
-        """Go there as a link does."""
-        await self.page.evaluate(
-            "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')) }", path
-        )
-
-    async def bot(self, name: str, **members: object) -> str:
-        """A new bot whose code is on offer, and its Link step."""
-        bot = str((await self.server.call("POST", "/bots", {"name": name, **members}, status=201))["id"])
-        await self.server.bot_until(bot, lambda record: record["status"] == "awaiting_scan")
-        await self.goto(f"/bots/{bot}/link")
-        await self.page.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
-        return bot
-
-    async def linked(self, name: str) -> str:
-        bot = await self.bot(name)
-        await self.phone(bot).do("scan")
-        await self.shows("connected")
-        return bot
-
-    async def shows(self, state: str) -> None:
-        await self.page.wait_for_selector(f"[data-state={state}]", timeout=WAIT_MS)
-
-    async def take(self, state: str, how: str, *, readable: bool = False) -> None:
-        """Photograph the state the Link step is in."""
-        await self.shows(state)
-        self.wrong += await look(self.page, f"link-{state}", readable=readable)
-        assert await self.page.locator(f"[data-state={state}]").count() == 1, f"{state} has gone while it was looked at"
-        self.seen[state] = how
+APART = {"expired", "devices"}
+"""States with a test of their own: six codes take their time, a device limit takes the simulated driver."""
 
 
-@contextlib.asynccontextmanager
-async def world(tmp_path: Path, *options: str) -> AsyncIterator[World]:
-    async with (
-        Server.running(tmp_path / "data", None, "--driver", "simulated", *options) as server,
-        chromium() as browser,
-    ):
-        page, stage = await (await browser.new_context()).new_page(), Stage()
-        await stage.attach(page)
-        here = World(server, page, stage)
-        await open_page(page, server.url, await here.code())
-        yield here
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Says in the test's output how a state was provoked."""
+    return lambda state, how: record_property("shown", f"{state}: {how}")
 
 
-async def test_states_of_linking(tmp_path: Path) -> None:
+@pytest.fixture
+def server_options() -> tuple[str, ...]:
+    return ("--max-link-attempts-per-hour", "2", "--proxy-allow", "127.0.0.0/8")
+
+
+async def test_states_of_linking(server: Server, whatsapp: LoopbackServer, tell: Tell) -> None:
     """Each state of the Link step is there, is audited, and says what it should."""
-    async with world(tmp_path, "--max-link-attempts-per-hour", "2") as here:
+    async with opened(server, tell) as here:
         watched = Watched(here.page)
-        for part in (_offers, _phone_number, _refusals, _linked, _ends, _prompted, _connection):
-            await part(here)
-        for state, how in here.seen.items():
-            print(f"{state}: {how}")
+        await _offers(here, whatsapp)
+        async with meanwhile(crash(server)) as crashed:
+            for part in (_phone_number, _progress, _refusals, _ends, _ways):
+                await part(here, whatsapp)
+            last = await _elsewhere(here)
+            await _outdated(here, whatsapp)
+            await here.goto(f"/bots/{await crashed}/link")
+            await here.take("failed", f"its process killed {CRASHES} times")
+        await _socket_lost(here, last)
         assert here.wrong == [], text_of(here.wrong)
         assert not [url for url in watched.addresses if "2@" in url], "no code is in an address"
-        assert {*here.seen} | {"syncing"} == STATES, {*here.seen} ^ STATES
+        assert here.seen == STATES.keys() - APART, here.seen ^ STATES.keys()
 
 
-STATES = {
-    "waiting", "scan", "phone", "phone_error", "phone_code", "linking", "restarting", "syncing", "connected", "expired",
-    "too_many", "multidevice", "passkey", "wrong", "pair_error", "devices", "banned", "blocked", "outdated",
-    "unreachable", "proxy", "logged_out", "replaced", "failed", "socket_lost", "elsewhere", "cancelled",
-}  # fmt: skip
-"""`syncing` is gone within seconds: it is told in the Ready step, and by `test/page/link.test.ts`."""
-
-SIMULATED = "played by the simulated driver"
-PROMPTED = "the same frame through the page's socket"
+async def scan(here: World, phone: Phone) -> LinkedDevice:
+    """A phone's camera sees what the page shows."""
+    return await phone.scan(await read_qr(here.page, ".qr"))
 
 
-async def _offers(here: World) -> None:
-    bot = await here.bot("Front desk")
-    await here.take("scan", SIMULATED, readable=True)
+async def _offers(here: World, whatsapp: LoopbackServer) -> None:
+    whatsapp.holds.keep("refs")
+    await here.create("Front desk")
+    await here.take("waiting", "loopback: WhatsApp keeps its codes back")
+    whatsapp.holds.let_go("refs")
+    await here.take("scan", "loopback: WhatsApp offers codes", readable=True)
     heard = await here.page.inner_text("[data-announced=polite]")
     assert heard.strip() == "Code 1 of 6 is ready to scan"
     assert (await here.page.title()).startswith("Scan code 1 of 6")
-    await here.phone(bot).do("scan_without_multidevice")
-    await here.take("multidevice", SIMULATED, readable=True)
-    await here.page.get_by_role("button", name="Use another phone").click()
+    whatsapp.add_account().scan_without_multidevice(await read_qr(here.page, ".qr"))
+    await here.take("multidevice", "loopback: scanned by a phone without linked devices", readable=True)
+    await here.press("Use another phone")
     await here.shows("scan")
     await here.page.get_by_role("button", name="Cancel").click()
-    await here.page.wait_for_selector("[data-state=cancelled]", timeout=1_000)
+    await here.shows("cancelled", timeout_ms=1_000)
     assert await here.page.locator("[data-qr]").count() == 0
-    await here.take("cancelled", SIMULATED)
+    await here.take("cancelled", "a person cancels")
 
 
-async def _phone_number(here: World) -> None:
-    bot = await here.bot("By number")
+async def _phone_number(here: World, whatsapp: LoopbackServer) -> None:
+    phone = whatsapp.add_account("49309011200")
+    await here.bot("By number")
     await here.page.get_by_role("tab", name="number").click()
-    await here.take("phone", SIMULATED)
-    await here.page.get_by_label("Phone number of the WhatsApp account").fill("030 901 1200")
-    await here.page.get_by_role("button", name="Get code").click()
-    await here.take("phone_error", SIMULATED)
-    await here.page.get_by_label("Phone number of the WhatsApp account").fill("0049 (30) 901 1200")
+    await here.take("phone", "a person chooses it")
+    number = here.page.get_by_label("Phone number of the WhatsApp account")
+    await number.fill("030 901 1200")
+    await here.press("Get code")
+    await here.take("phone_error", "a person types a number without its country")
+    await number.fill("0049 (30) 901 1200")
     await here.page.get_by_text("Germany.").wait_for()
-    await here.page.get_by_role("button", name="Get code").click()
-    await here.take("phone_code", SIMULATED)
+    await here.press("Get code")
+    await here.take("phone_code", "loopback: WhatsApp gives a pairing code")
     shown = (await here.page.inner_text(".code8")).strip()
-    assert shown == (await here.phone(bot).do("state"))["pairing_code"]
     kept = await here.page.evaluate("[location.href, {...localStorage}, {...sessionStorage}]")
     assert shown not in str(kept), "a code is in no address and no storage"
-    await here.page.get_by_role("button", name="Type this code").click()
+    await phone.enter_code(shown)
     await here.shows("connected")
+    assert shown not in await here.page.content()
 
 
-async def _refusals(here: World) -> None:
-    plays: list[tuple[str, str, str]] = [
-        ("Ran out", "expire_codes", "expired"),
-        ("Passkey", "ask_for_passkey", "passkey"),
-        ("Refused", "refuse", "pair_error"),
-    ]
-    for name, play, state in plays:
-        bot = await here.bot(name)
-        await here.phone(bot).do(play)
-        await here.take(state, SIMULATED)
-    await here.page.get_by_role("button", name="Get new codes").click()
-    await here.shows("scan")
-    await here.phone(bot).do("refuse")
-    await here.shows("pair_error")
-    await here.page.get_by_role("button", name="Get new codes").click()
-    await here.take("too_many", SIMULATED)
-    expected = str((await here.server.call("POST", "/bots", {"name": "Expected", "start": False}, status=201))["id"])
-    await here.server.call("POST", f"/bots/{expected}/link", {"expectedPhone": "+4915112345678"})
-    await here.goto(f"/bots/{expected}/link")
-    await here.shows("scan")
-    await here.phone(expected).do("scan")
-    await here.take("wrong", SIMULATED)
-
-
-async def _linked(here: World) -> None:
-    await here.linked("Right number")
-    await here.take("connected", SIMULATED)
-    await here.page.get_by_role("button", name="Yes, continue").click()
+async def _progress(here: World, whatsapp: LoopbackServer) -> None:
+    phone, ada = whatsapp.add_account(), whatsapp.add_contact(name="Ada")
+    phone.holds.keep("restart", "active", "offline")
+    await here.bot("Right number")
+    async with clock_stopped(here.page):
+        await scan(here, phone)
+        await here.take(
+            "linking", "loopback: scanned, WhatsApp keeps the restart (515) back; the page's clock stands still"
+        )
+    phone.holds.let_go("restart")
+    await here.take("restarting", "loopback: the restart (515), its login is not answered yet")
+    for words in ("Good morning!", "Are you open today?", "We would like to book a table."):
+        await ada.send_text(phone, words)
+    async with clock_stopped(here.page):
+        phone.holds.let_go("active")
+        await here.take(
+            "syncing", "loopback: three texts waited, WhatsApp keeps the end back; the page's clock stands still"
+        )
+    phone.holds.let_go("offline")
+    await here.take("connected", "loopback: the scanned account is logged in")
+    await here.press("Yes, continue")
     await here.shows("ready")
     here.wrong += await look(here.page, "ready")
 
 
-async def _ends(here: World) -> None:
-    plays: list[tuple[str, str, Json, str]] = [
-        ("Unlinked", "unlink", {}, "logged_out"),
-        ("Elsewhere", "replace", {}, "replaced"),
-        ("Banned", "ban", {"seconds": 28_800}, "banned"),
-    ]
-    for name, play, arguments, state in plays:
-        bot = await here.linked(name)
-        await here.phone(bot).do(play, **arguments)
-        await here.take(state, SIMULATED)
+async def _refusals(here: World, whatsapp: LoopbackServer) -> None:
+    await here.bot("Refused")
+    await _keys_differ(here, whatsapp)
+    await here.take("pair_error", "loopback: keys that do not match")
+    await here.press("Get new codes")
+    await here.page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+    await _keys_differ(here, whatsapp)
+    await here.shows("pair_error")
+    await here.press("Get new codes")
+    await here.take("too_many", "the third link attempt where two an hour are allowed")
+    await here.bot("Passkey")
+    whatsapp.add_account().ask_for_passkey(await read_qr(here.page, ".qr"))
+    await here.take("passkey", "loopback: WhatsApp asks for a passkey")
+    await here.bot("Taken")
+    await scan(here, next(phone for phone in whatsapp.phones.values() if phone.devices))
+    await here.take("wrong", "loopback: scanned by the account of another bot")
+    expected = await create(here.server, "Expected", start=False)
+    await here.server.call("POST", f"/bots/{expected}/link", {"expectedPhone": "+4915112345678"})
+    await here.goto(f"/bots/{expected}/link")
+    await here.page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+    await scan(here, whatsapp.add_account())
+    await here.take("wrong", "loopback: scanned by another number than expected", picture="wrong-number")
 
 
-async def _prompted(here: World) -> None:
-    bot = await here.bot("On stage")
-    record = await here.server.call("GET", f"/bots/{bot}")
-    soon = record["since"] + 3_600_000
-    account = {"jid": "4915112345678@s.whatsapp.net", "lid": None, "phone": "4915112345678", "pushName": "On stage"}
-    say: list[tuple[str, Callable[[], None]]] = [
-        ("linking", lambda: here.stage.say("whatsapp_connection_event", "pair_success", bot, {"account": account})),
-        ("restarting", lambda: here.stage.status(record, "pairing", account=account)),
-        ("blocked", lambda: here.stage.status(record, "blocked", "account_banned", "WhatsApp has banned the account.")),
-        (
-            "outdated",
-            lambda: here.stage.status(record, "outdated", "client_outdated", "WhatsApp refuses this version."),
+async def _keys_differ(here: World, whatsapp: LoopbackServer) -> None:
+    whatsapp.faults.tamper_pairing = True
+    with pytest.raises(PairingRefused):
+        await scan(here, whatsapp.add_account())
+    whatsapp.faults.tamper_pairing = False
+
+
+async def _ends(here: World, whatsapp: LoopbackServer) -> None:
+    refusals = {
+        "banned": (LoginFailure(402, {"code": "101", "expire": "28800"}), "its login refused with 402"),
+        "blocked": (LoginFailure(403), "its login refused with 403"),
+    }
+    for state, (failure, how) in refusals.items():
+        phone = whatsapp.add_account()
+        phone.login_failure = failure
+        await here.bot(state.title())
+        await scan(here, phone)
+        await here.take(state, f"loopback: {how}")
+    endings: dict[str, tuple[Callable[[LinkedDevice], None], str]] = {
+        "logged_out": (lambda device: device.phone.unlink(device), "removed on the phone (401)"),
+        "replaced": (
+            lambda device: device.stream_error(conflict="replaced"),
+            "the device connects elsewhere (conflict)",
         ),
-        (
-            "unreachable",
-            lambda: here.stage.status(
-                record, "starting", "dns_failed", "WhatsApp's name could not be resolved.", retryAt=soon
-            ),
-        ),
-        ("proxy", lambda: here.stage.status(record, "starting", "proxy_failed", "No.", retryAt=soon, proxy=True)),
-        (
-            "failed",
-            lambda: here.stage.status(record, "failed", "restart_budget_spent", "The bot failed several times."),
-        ),
-        ("waiting", lambda: here.stage.status(record, "starting")),
-    ]
-    for state, play in say:
-        play()
-        await here.take(state, PROMPTED)
-    here.stage.say("whatsapp_connection_event", "pair_error", bot, {"code": "device_limit"})
-    here.stage.status(record, "login_expired", "pair_failed", "Linking failed.")
-    await here.take("devices", PROMPTED)
+    }
+    for state, (end, how) in endings.items():
+        await here.bot(state.replace("_", " ").title())
+        device = await scan(here, whatsapp.add_account())
+        await device.wait_online()
+        await here.shows("connected")
+        end(device)
+        await here.take(state, f"loopback: {how}")
 
 
-async def _connection(here: World) -> None:
-    await here.bot("Not live")
+async def _ways(here: World, whatsapp: LoopbackServer) -> None:
+    """Ways to WhatsApp that do not work: those who are connected stay so."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        await here.create("Own proxy", proxy=f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        await here.take("proxy", "nobody listens at the bot's own proxy")
+    await whatsapp.stop_listening(drop=False)
+    await here.create("No network")
+    await here.take("unreachable", "loopback: takes no connection")
+    await whatsapp.start_listening()
+    await here.press("Try now")
+    await here.page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+
+
+async def _elsewhere(here: World) -> str:
+    """Return a bot whose code is on offer."""
+    bot = await here.bot("Not live")
     drawn = await here.page.get_attribute(".qr svg path", "d")
-    other = await (await _browser(here).new_context()).new_page()
-    await open_elsewhere(here, other)
-    await here.take("elsewhere", "another browser took over")
+    other = await (await here.browser.new_context()).new_page()
+    await _take_over(here, other)
+    await here.take("elsewhere", "another browser takes over")
     assert drawn is not None and drawn not in await here.page.content(), "what is veiled is no code"
-    await here.page.locator("main").get_by_role("button", name="Use here").click()
+    await here.press("Use here")
     await here.shows("scan")
     await other.close()
-    await here.server.stop()
-    await here.take("socket_lost", "the server was stopped")
-    assert drawn not in await here.page.content()
-    await here.server.start()
-    await here.page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
+    return bot
 
 
-def _browser(here: World) -> Browser:
-    browser = here.page.context.browser
-    assert browser is not None
-    return browser
-
-
-async def open_elsewhere(here: World, other: Page) -> None:
+async def _take_over(here: World, other: Page) -> None:
     """A second browser takes the connection over, as somebody asks it to."""
     await other.goto(f"{here.server.url}/#code={await here.code()}")
     await other.wait_for_selector("[data-connection=already_connected]", timeout=WAIT_MS)
     here.wrong += await audit(other)
     await other.get_by_role("button", name="Use here").click()
     await other.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
+
+
+async def _outdated(here: World, whatsapp: LoopbackServer) -> None:
+    whatsapp.faults.pairing_failure = LoginFailure(405)
+    await here.create("Old version")
+    await here.take("outdated", "loopback: WhatsApp refuses the version (405)")
+    await here.create("Held back")
+    await here.take("outdated", "a start held back by that incident", picture="outdated-held")
+
+
+async def _socket_lost(here: World, bot: str) -> None:
+    await here.goto(f"/bots/{bot}/link")
+    await here.shows("scan")
+    drawn = await here.page.get_attribute(".qr svg path", "d")
+    await here.server.stop()
+    await here.take("socket_lost", "the server is stopped")
+    assert drawn is not None and drawn not in await here.page.content(), "a code that may be old leaves the page"
+
+
+async def test_states_of_other_libraries(tmp_path: Path, tell: Tell) -> None:
+    """What the library never tells comes from the simulated driver; there a button plays the phone."""
+    async with simulated(tmp_path, tell=tell) as here:
+        bot = await here.bot("Five devices")
+        await here.take("scan", "simulated driver: codes on offer", readable=True, picture="scan-simulated")
+        await here.server.call("POST", f"/bots/{bot}/simulate", {"play": "exceed_devices"}, status=204)
+        await here.take("devices", "simulated driver: PairFailed with device_limit, as the session's event")
+        assert here.wrong == [], text_of(here.wrong)
+
+
+@pytest.mark.slow
+async def test_six_codes_run_out(server: Server, whatsapp: LoopbackServer, tell: Tell) -> None:
+    """Six codes are shown, 60 s and five times 20 s, each another; then the page says so, and a new attempt works."""
+    async with opened(server, tell) as here:
+        bot = await here.bot("Nobody scans")
+        shown = list[str]()
+        for index in range(1, 7):
+            await here.page.wait_for_selector(f"[data-qr='{index}'] svg path", timeout=80_000)
+            shown.append(await read_qr(here.page, ".qr"))
+            assert (await here.page.title()).startswith(f"Scan code {index} of 6")
+        assert len(set(shown)) == 6
+        await here.shows("expired", timeout_ms=40_000)
+        await here.take("expired", "loopback: nobody scans six codes")
+        assert await here.page.inner_text(".tries") == "1 of 2 tries left this hour"
+        seen = await here.server.call("GET", f"/bots/{bot}")
+        assert (seen["reason"]["code"], seen["userAction"]) == ("codes_expired", "request_new_code")
+        await here.press("Get new codes")
+        await here.page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+        await scan(here, whatsapp.add_account())
+        await here.shows("connected")
+        assert here.wrong == [], text_of(here.wrong)

@@ -6,8 +6,6 @@ import socket
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.journeys import connect, create, statuses
 from tests.loopback.server import LoopbackServer
 from tests.support.node_client import NodeClient
@@ -28,24 +26,6 @@ async def test_network_appears(server: Server, whatsapp: LoopbackServer, node: N
     await socket.frame("whatsapp_connection_event", "qr")
     assert set(statuses(socket, bot)) <= {"stopped", "starting", "awaiting_scan"}
     assert await server.metric("orchestrator_session_crashes_total") == 0
-
-
-@pytest.mark.slow
-async def test_six_codes_run_out(server: Server, whatsapp: LoopbackServer, node: NodeClient) -> None:
-    """Six codes are shown, 60 s and five times 20 s; then the bot waits for a person, and a new attempt works."""
-    socket = await connect(node, server)
-    bot = await create(server)
-    ended = await server.bot_until(bot, lambda seen: seen["status"] == "login_expired", timeout_s=200)
-    assert (ended["reason"]["code"], ended["userAction"]) == ("codes_expired", "request_new_code")
-    offers = [frame["data"] for frame in socket.of("whatsapp_connection_event", "qr")]
-    assert [offer["index"] for offer in offers] == [1, 2, 3, 4, 5, 6]
-    assert len({offer["qr"] for offer in offers}) == 6
-    await socket.frame("whatsapp_connection_event", "login_expired")
-    await server.call("POST", f"/bots/{bot}/link", {"method": "qr"}, status=202)
-    await socket.until(lambda: len(socket.of("whatsapp_connection_event", "qr")) == 7, what="a code of a new attempt")
-    phone = whatsapp.add_account()
-    await phone.scan(socket.of("whatsapp_connection_event", "qr")[-1]["data"]["qr"])
-    await server.bot_until(bot, lambda seen: seen["status"] == "connected")
 
 
 async def test_serve_alone(tmp_path: Path) -> None:

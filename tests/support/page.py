@@ -1,4 +1,4 @@
-"""Our page in a real Chromium: signing in, pictures in both themes and widths, the accessibility audit, frames of its socket.
+"""Our page in a real Chromium: signing in, pictures in both themes and widths, the accessibility audit.
 
 Owns how a page is looked at; what it should show is the tests' to say. Pictures go to `.artifacts/page/`, which is not
 in the repository. Read `browser.py` for the browser itself.
@@ -6,14 +6,10 @@ in the repository. Read `browser.py` for the browser itself.
 
 from __future__ import annotations
 
-import json
-import secrets
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from playwright.async_api import Page, ViewportSize, WebSocketRoute
+from playwright.async_api import Page, ViewportSize
 
 from tests.rules.tree import ROOT
 from tests.support.browser import codes
@@ -24,8 +20,6 @@ SIZES: dict[str, ViewportSize] = {"narrow": {"width": 390, "height": 844}, "wide
 LOOKS = [(theme, size) for theme in ("light", "dark") for size in SIZES]
 AXE = ROOT / "orchestrator" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-Json = dict[str, Any]
 
 
 async def open_page(page: Page, url: str, code: str, path: str = "/") -> None:
@@ -78,37 +72,6 @@ async def look(page: Page, name: str, *, readable: bool = False, pictures: Path 
     await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(before)
     return wrong
-
-
-class Stage:
-    """The page's socket with a prompter: frames that neither server can be made to send come through the same socket."""
-
-    def __init__(self) -> None:
-        self._route: WebSocketRoute | None = None
-
-    async def attach(self, page: Page) -> None:
-        """Stand between the page and the server. Before the page is opened."""
-        await page.route_web_socket("**/socket.io/**", self._between)
-
-    def _between(self, route: WebSocketRoute) -> None:
-        self._route = route
-        server = route.connect_to_server()
-        route.on_message(server.send)
-        server.on_message(route.send)
-
-    def say(self, event: str, kind: str, bot: str, data: Json, **top: object) -> None:
-        """Send the page one frame that has no place in the log."""
-        assert self._route is not None, "the page has no socket"
-        now = time.time_ns() // 1_000_000
-        frame = {"id": f"evt_{secrets.token_hex(10)}", "type": kind, "botId": bot, "at": now, "data": data, **top}
-        self._route.send(f"42{json.dumps([event, frame])}")
-
-    def status(self, record: Json, status: str, reason: str | None = None, text: str = "", **changes: object) -> None:
-        """Let the bot be in a status."""
-        cause = None if reason is None else {"code": reason, "text": text}
-        version = int(record["statusVersion"]) + 100
-        bot = {**record, "status": status, "reason": cause, "statusVersion": version, **changes}
-        self.say("bot_status_update", "status", record["id"], bot, status=status, statusVersion=version)
 
 
 def text_of(lines: Iterable[str]) -> str:

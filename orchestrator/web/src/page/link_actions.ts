@@ -8,7 +8,7 @@ import { useShared } from "./live.js";
 import { digits } from "./phone.js";
 import { go } from "./router.js";
 import { WIZARD } from "./texts/wizard.js";
-import type { LinkActionId, LinkUi, LinkView } from "./view/link.js";
+import { type LinkActionId, type LinkUi, type LinkView, otherBot } from "./view/link.js";
 
 export interface LinkActions {
   readonly ui: LinkUi;
@@ -143,6 +143,11 @@ async function carryOut(
     case "close":
     case "bots":
       return go("/");
+    case "open_other": {
+      const { bots, links } = client.getState();
+      const other = otherBot(Object.values(bots), bot, links[bot.id]);
+      return go(other === null ? "/" : `/bots/${other.id}`);
+    }
     case "other_phone":
       return change({ answeredNotice: client.getState().links[bot.id]?.notice?.at ?? null });
     case "use_here":

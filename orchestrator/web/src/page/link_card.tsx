@@ -20,6 +20,8 @@ export interface LinkCardProps {
   /** Why what needs the server waits. */
   readonly wait: string | null;
   readonly scannedAt: number | null;
+  /** How long the restart took, once it is over; null also when the scan was not seen here. */
+  readonly restartMs: number | null;
   readonly heading: Ref<HTMLHeadingElement>;
   readonly left: ReactNode;
   readonly simulate: ReactNode;
@@ -66,7 +68,12 @@ function Heading({ view, heading }: LinkCardProps): ReactNode {
 }
 
 function Note({ view }: { readonly view: LinkView }): ReactNode {
-  return view.note === "" ? null : <p className="note num">{view.note}</p>;
+  if (view.note === "") return null;
+  return (
+    <p className="note num">
+      <Rich text={view.note} />
+    </p>
+  );
 }
 
 function Actions({ view, busy, wait, onAction }: LinkCardProps): ReactNode {
@@ -180,13 +187,13 @@ function Trouble(props: LinkCardProps): ReactNode {
 
 function Waiting({ view, at }: { readonly view: LinkView; readonly at: number }): ReactNode {
   const now = useServerNow();
-  if (at <= now) return null;
-  if (view.state === "banned")
-    return <div className="num leftover">{fill(WIZARD.leftOf, { left: left(at, now) })}</div>;
+  if (view.state === "banned") {
+    return at <= now ? null : <div className="num leftover">{fill(WIZARD.leftOf, { left: left(at, now) })}</div>;
+  }
   return (
     <div className="row next">
-      <Ring seconds={secondsLeft(at, now)} of={15} />
-      <span className="meta num">{fill(WIZARD.tryIn, { left: left(at, now) })}</span>
+      {at > now ? <Ring seconds={secondsLeft(at, now)} of={15} /> : <Icon name="connecting" className="s20 spin" />}
+      <span className="meta num">{at > now ? fill(WIZARD.tryIn, { left: left(at, now) }) : WIZARD.trying}</span>
     </div>
   );
 }
@@ -240,7 +247,7 @@ function Progress(props: LinkCardProps): ReactNode {
         <div className="lkR">
           <Heading {...props} />
           <p className="body">{view.body}</p>
-          <Timeline view={view} scannedAt={props.scannedAt} />
+          <Timeline {...props} />
           <Note view={view} />
         </div>
       </div>
@@ -248,13 +255,17 @@ function Progress(props: LinkCardProps): ReactNode {
   );
 }
 
-function Timeline({ view, scannedAt }: { readonly view: LinkView; readonly scannedAt: number | null }): ReactNode {
+function Timeline({ view, scannedAt, restartMs }: LinkCardProps): ReactNode {
   const words = WIZARD.timeline;
   const at = { linking: 1, restarting: 2, syncing: 4 }[view.state as "linking" | "restarting" | "syncing"] ?? 4;
   const rows = [
     [words.scanned, words.scannedNote, scannedAt === null ? "" : clockSeconds(scannedAt)],
     [words.linking, words.linkingNote, ""],
-    [words.restart, words.restartNote, ""],
+    [
+      words.restart,
+      words.restartNote,
+      restartMs === null ? "" : fill(words.seconds, { seconds: (restartMs / 1000).toFixed(1) }),
+    ],
     [words.connected, "", ""],
   ] as const;
   return (

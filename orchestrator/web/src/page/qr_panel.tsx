@@ -19,7 +19,9 @@ type Qr = Extract<Code, { readonly kind: "qr" }>;
 export function QrPanel({ code }: { readonly code: Qr }): ReactNode {
   const room = useRoom();
   const drawn = qrPath(code.svg);
-  const now = useServerNow(250);
+  const lives = code.index === 1 ? FIRST_S : NEXT_S;
+  // The page's time stands still between two ticks: a code just come would have more left than it ever had.
+  const now = Math.max(useServerNow(250), code.expiresAt - lives * 1000);
   const seconds = secondsLeft(code.expiresAt, now);
   if (drawn === null || seconds === 0)
     return <NoCode icon="connecting" text={WIZARD.qr.coming} spins index={code.index} />;
@@ -36,20 +38,20 @@ export function QrPanel({ code }: { readonly code: Qr }): ReactNode {
           <path d={drawn.path} fill="#17171a" />
         </svg>
       </div>
-      <Count code={code} seconds={seconds} now={now} />
+      <Count code={code} seconds={seconds} lives={lives} now={now} />
     </>
   );
 }
 
-function Count({
-  code,
-  seconds,
-  now,
-}: {
+interface CountProps {
   readonly code: Qr;
   readonly seconds: number;
+  /** Seconds the code had in all. */
+  readonly lives: number;
   readonly now: number;
-}): ReactNode {
+}
+
+function Count({ code, seconds, lives, now }: CountProps): ReactNode {
   const words = WIZARD.qr;
   const last = code.index >= code.of;
   const tenLeft = last && seconds <= 10;
@@ -58,7 +60,7 @@ function Count({
   }, [tenLeft]);
   return (
     <div className="count">
-      <Ring seconds={seconds} of={code.index === 1 ? FIRST_S : NEXT_S} />
+      <Ring seconds={seconds} of={lives} />
       <div>
         <div className="strong">{fill(words.index, { index: code.index, of: code.of })}</div>
         <div className="meta num">{fill(last ? words.last : words.left, { left: left(code.expiresAt, now) })}</div>

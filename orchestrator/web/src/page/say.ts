@@ -99,10 +99,10 @@ export function secondsLeft(until: number, now: number): number {
   return Math.max(0, Math.ceil((until - now) / SECOND));
 }
 
-/** 14, 1:52, or 59m: what stands in a ring. */
+/** 60, 1:52, or 59m: what stands in a ring. */
 export function short(seconds: number): string {
   if (seconds >= 600) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 60 ? String(seconds) : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  return seconds < 100 ? String(seconds) : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 /** 214 kB */

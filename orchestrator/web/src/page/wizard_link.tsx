@@ -10,7 +10,7 @@ import { BotSettings } from "./bot_settings.js";
 import { useNow } from "./clock.js";
 import { type LinkActions, useLinkActions } from "./link_actions.js";
 import { LinkCard } from "./link_card.js";
-import { useConnection, useLive, useShared } from "./live.js";
+import { useBots, useConnection, useLive, useShared } from "./live.js";
 import { banCode, offlineSync } from "./log_queries.js";
 import { Confirm } from "./parts/dialog.js";
 import { Button } from "./parts/ui.js";
@@ -22,7 +22,7 @@ import { useTitle } from "./shell.js";
 import { PlayPhone } from "./simulate.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
-import { type LinkView, linkView } from "./view/link.js";
+import { type LinkView, linkView, otherBot } from "./view/link.js";
 import { Wizard } from "./wizard.js";
 
 const DEFAULT_TRIES = 10;
@@ -34,6 +34,7 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
   const log = useLive(logOf);
   const sync = useMemo(() => offlineSync(log, bot.id), [log, bot.id]);
   const ban = useMemo(() => banCode(log, bot.id), [log, bot.id]);
+  const bots = useBots();
   const actions = useLinkActions(bot);
   const now = useNow();
   const view = linkView({
@@ -45,8 +46,9 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
     maxTries: session.me.limits?.linkAttemptsPerHour ?? DEFAULT_TRIES,
     sync,
     ban,
+    other: otherBot(Object.values(bots), bot, link),
   });
-  const scannedAt = link?.notice?.type === "pair_success" ? link.notice.at - connection.offset : null;
+  const scan = link?.notice?.type === "pair_success" ? link.notice : null;
   const heading = useAnnounced(view);
   useTitle(titleOf(view, bot));
   const finished = view.state === "cancelled" || view.state === "connected" || view.layout === "icon";
@@ -58,7 +60,8 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
         tab={actions.ui.tab}
         busy={actions.busy}
         wait={connection.state === "live" ? null : PAGE.notLive}
-        scannedAt={scannedAt}
+        scannedAt={scan === null ? null : scan.at - connection.offset}
+        restartMs={scan === null || bot.status !== "connected" ? null : bot.since - scan.at}
         heading={heading}
         left={<Left bot={bot} view={view} actions={actions} offset={connection.offset} />}
         simulate={<Simulate bot={bot} view={view} />}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { STATUSES as ALL, type Reason, type Status } from "../../src/generated.js";
+import { STATUSES as ALL, type Bot, type Reason, type Status } from "../../src/generated.js";
 import { LINKING } from "../../src/page/texts/linking.js";
-import { type LinkInput, type LinkState, linkView } from "../../src/page/view/link.js";
+import { type LinkInput, type LinkState, linkView, otherBot } from "../../src/page/view/link.js";
 import { ACCOUNT, attempt, bot, connection, NOW, qr } from "./support.js";
 
 const UI = { tab: "scan", cancelled: false, refusedUntil: null, phoneFault: false } as const;
@@ -15,6 +15,7 @@ function input(changes: Partial<LinkInput> = {}): LinkInput {
     now: NOW,
     maxTries: 10,
     sync: null,
+    other: null,
     ban: 101,
     ...changes,
   };
@@ -38,7 +39,22 @@ const CASES: ReadonlyArray<readonly [LinkState, Partial<LinkInput>]> = [
   ["phone_error", { ui: { ...UI, tab: "phone", phoneFault: true } }],
   ["phone_code", { ui: { ...UI, tab: "phone" }, link: attempt({ code: pairing }) }],
   ["linking", { link: attempt({ code: null, notice: notice("pair_success") }) }],
-  ["restarting", { bot: bot({ status: "pairing", account: ACCOUNT }) }],
+  [
+    "linking",
+    {
+      bot: bot({ status: "pairing", account: ACCOUNT }),
+      link: attempt({ code: null, notice: notice("pair_success") }),
+    },
+  ],
+  [
+    "restarting",
+    {
+      bot: bot({ status: "pairing", account: ACCOUNT }),
+      link: attempt({ code: null, notice: notice("pair_success") }),
+      now: NOW + 2_000,
+    },
+  ],
+  ["restarting", { bot: bot({ status: "pairing", account: ACCOUNT }), link: undefined }],
   ["restarting", { bot: bot({ status: "connecting", account: ACCOUNT, link: null }) }],
   [
     "syncing",
@@ -66,6 +82,7 @@ const CASES: ReadonlyArray<readonly [LinkState, Partial<LinkInput>]> = [
   ["banned", { bot: bot({ status: "banned", until: NOW + 3_600_000 }) }],
   ["blocked", { bot: bot({ status: "blocked" }) }],
   ["outdated", { bot: bot({ status: "outdated" }) }],
+  ["outdated", { bot: bot({ status: "starting", reason: reason("held_by_incident"), retryAt: NOW + 5_000 }) }],
   ["unreachable", { bot: bot({ status: "starting", reason: reason("dns_failed"), retryAt: NOW + 8_000 }) }],
   ["proxy", { bot: bot({ status: "starting", reason: reason("proxy_failed"), retryAt: NOW + 8_000 }) }],
   ["logged_out", { bot: bot({ status: "logged_out", reason: reason("unlinked_on_phone") }) }],
@@ -95,6 +112,34 @@ describe("the Link step", () => {
       const shown = linkView(input(changes)).code !== null;
       expect([state, shown]).toEqual([state, ["scan", "multidevice", "phone_code"].includes(state)]);
     }
+  });
+
+  it("speaks of the restart after linking only then", () => {
+    const of = (changes: Partial<Bot>) => linkView(input({ bot: bot({ account: ACCOUNT, link: null, ...changes }) }));
+    expect(of({ status: "pairing" }).title).toBe("Restarting the connection");
+    const later = of({ status: "reconnecting", reason: reason("connection_lost"), retryAt: NOW + 8_000 });
+    expect(later.title).toBe("Connecting to WhatsApp");
+    expect(later.body).toBe("About connection_lost. Next try in 8 s.");
+    expect(of({ status: "connecting" }).body).toBe("The bot is linked. Opening its connection.");
+  });
+
+  it("says how many tries are left when the codes ran out", () => {
+    const ended = bot({ status: "login_expired", reason: reason("codes_expired"), link: null, triesLeft: 7 });
+    expect(linkView(input({ bot: ended })).note).toBe("7 of 10 tries left this hour");
+  });
+
+  it("names the bot that has the number already, where it is this user's", () => {
+    const told = { code: "already_linked", account: ACCOUNT };
+    const link = attempt({ code: null, notice: notice("pair_error", told) });
+    const wrong = bot({ status: "login_expired", reason: reason("already_linked") });
+    const theirs = bot({ id: "bot_2", name: "Concierge", account: ACCOUNT });
+    const other = otherBot([wrong, theirs], wrong, link);
+    expect(other).toBe(theirs);
+    const view = linkView(input({ bot: wrong, link, other }));
+    expect(view.body).toContain("is linked to “Concierge”");
+    expect(view.secondary).toEqual({ id: "open_other", label: "Open Concierge" });
+    expect(otherBot([wrong], wrong, link)).toBeNull();
+    expect(linkView(input({ bot: wrong, link })).secondary?.label).toBe("Close");
   });
 
   it("knows every status", () => {

@@ -100,10 +100,12 @@ export const WIZARD = {
     linkingNote: "Keys exchanged with the phone",
     restart: "Restarting the connection",
     restartNote: "Expected once after linking",
+    seconds: "{seconds} s",
     connected: "Connected",
   },
   connected: "Connected",
   tryIn: "Next try in {left}",
+  trying: "Trying again now",
   leftOf: "{left} left",
   ready: {
     title: "{bot} is ready",

@@ -14,7 +14,7 @@ import { banCause } from "./status.js";
 export type LinkState = keyof typeof LINKING.link;
 type Words = (typeof LINKING.link)[LinkState];
 type With<Key extends string> = Extract<Words, { readonly [key in Key]: { readonly id: string } }>;
-export type LinkActionId = With<"primary">["primary"]["id"] | With<"secondary">["secondary"]["id"];
+export type LinkActionId = With<"primary">["primary"]["id"] | With<"secondary">["secondary"]["id"] | "open_other";
 
 export interface LinkAction {
   readonly id: LinkActionId;
@@ -40,6 +40,8 @@ export interface LinkInput {
   readonly maxTries: number;
   /** Why WhatsApp banned the account, by its number. */
   readonly ban: number | null;
+  /** The bot that the number which scanned belongs to already, where this user has it. */
+  readonly other: Bot | null;
   /** The messages that waited on WhatsApp, while they come in. */
   readonly sync: { readonly count: number; readonly done: boolean; readonly at: number } | null;
 }
@@ -86,11 +88,12 @@ const BY_STATUS: { readonly [status: string]: LinkState } = {
   failed: "failed",
   stopped: "cancelled",
   stopping: "cancelled",
-  pairing: "restarting",
   connecting: "restarting",
   reconnecting: "restarting",
   degraded: "restarting",
 };
+/** How long "Scanned" stands before the restart that follows is explained. */
+const SCANNED_MS = 1_000;
 /** How long "Catching up" may stand before the question that matters more. */
 const SYNC_MS = 8_000;
 
@@ -106,6 +109,8 @@ export function linkState(input: LinkInput): LinkState {
       return starting(bot, ui);
     case "awaiting_scan":
       return offering(input);
+    case "pairing":
+      return sinceScan(input) < SCANNED_MS ? "linking" : "restarting";
     case "connected":
       return input.sync !== null && !input.sync.done && input.now - input.sync.at < SYNC_MS ? "syncing" : "connected";
     case "login_expired":
@@ -115,7 +120,14 @@ export function linkState(input: LinkInput): LinkState {
   }
 }
 
+/** How long ago the phone scanned, as far as this page was told. */
+function sinceScan({ link, connection, now }: LinkInput): number {
+  return link?.notice?.type === "pair_success" ? now + connection.offset - link.notice.at : Number.POSITIVE_INFINITY;
+}
+
 function starting(bot: Bot, ui: LinkUi): LinkState {
+  // The only incident that goes by this name: WhatsApp refuses the version, so no start is let through.
+  if (bot.reason?.code === "held_by_incident") return "outdated";
   if (bot.reason?.code === "proxy_failed") return "proxy";
   if (bot.reason !== null && bot.retryAt !== null) return "unreachable";
   if (bot.link === null && bot.account !== null) return "restarting";
@@ -147,6 +159,23 @@ function ended(bot: Bot, link: LinkAttempt | undefined): LinkState {
   }
 }
 
+/** The bot among these that has the number which scanned; null when none has it, or it was not told. */
+export function otherBot(bots: Iterable<Bot>, bot: Bot, link: LinkAttempt | undefined): Bot | null {
+  const phone = scannedPhone(link);
+  if (phone === null) return null;
+  for (const one of bots) if (one.id !== bot.id && one.account?.phone === phone) return one;
+  return null;
+}
+
+/** The number that scanned and was unlinked again, as far as this page was told. */
+function scannedPhone(link: LinkAttempt | undefined): string | null {
+  if (link?.notice?.type !== "pair_error") return null;
+  return (link.notice.data as { readonly account?: { readonly phone?: string } }).account?.phone ?? null;
+}
+
+/** States in which something happens by itself at a known time. */
+const AWAITS: ReadonlySet<LinkState> = new Set<LinkState>(["unreachable", "proxy", "banned"]);
+
 /** The state with its words filled in. */
 export function linkView(input: LinkInput): LinkView {
   const state = linkState(input);
@@ -160,12 +189,12 @@ export function linkView(input: LinkInput): LinkView {
     title: fill(titleOf(state, input, words.title), values),
     body: fill(bodyOf(state, input, words.body), values).trim(),
     primary: "primary" in words ? words.primary : null,
-    secondary: "secondary" in words ? words.secondary : null,
+    secondary: secondaryOf(state, input, words),
     note: noteOf(state, input, words, values),
     announce: live,
     assertive: state === "socket_lost" || state === "elsewhere",
     code: shows ? (input.link?.code ?? null) : null,
-    at: state === "unreachable" || state === "banned" ? (input.bot.until ?? input.bot.retryAt) : null,
+    at: AWAITS.has(state) ? (input.bot.until ?? input.bot.retryAt) : null,
   };
 }
 
@@ -173,13 +202,28 @@ function titleOf(state: LinkState, { bot }: LinkInput, title: string): string {
   if (state === "wrong" && bot.reason?.code === "wrong_number") return LINKING.other.wrongTitle;
   if (state === "logged_out" && bot.reason?.code !== "unlinked_on_phone") return LINKING.other.loggedOutTitle;
   if (state === "cancelled" && bot.account !== null) return LINKING.other.stoppedTitle;
+  if (state === "restarting" && bot.status !== "pairing") return LINKING.other.connectingTitle;
   return state === "banned" && (bot.until ?? bot.retryAt) === null ? LINKING.other.bannedTitle : title;
 }
 
-function bodyOf(state: LinkState, { bot, ui, link }: LinkInput, body: string): string {
-  if (state === "wrong" && bot.reason?.code === "wrong_number") return LINKING.other.wrongBody;
+function secondaryOf(state: LinkState, { bot, other }: LinkInput, words: Words): LinkAction | null {
+  if (state === "wrong" && bot.reason?.code !== "wrong_number" && other !== null) {
+    return { id: "open_other", label: fill(LINKING.other.openOther, { other: other.name }) };
+  }
+  return "secondary" in words ? words.secondary : null;
+}
+
+function bodyOf(state: LinkState, { bot, ui, link, other }: LinkInput, body: string): string {
+  if (state === "wrong" && bot.reason?.code === "wrong_number") {
+    return scannedPhone(link) === null ? LINKING.other.wrongBody : LINKING.other.wrongScanned;
+  }
+  if (state === "wrong" && other !== null) return LINKING.other.takenBy;
+  if (state === "unreachable" && bot.reason?.code === "whatsapp_unreachable") return LINKING.other.noAnswer;
   if (state === "logged_out" && bot.reason?.code !== "unlinked_on_phone") return bot.reason?.text ?? "";
   if (state === "cancelled" && bot.account !== null) return LINKING.other.stoppedBody;
+  if (state === "restarting" && bot.status !== "pairing") {
+    return bot.reason === null ? LINKING.other.connectingBody : LINKING.other.connectingAgain;
+  }
   if (state === "expired" && bot.reason !== null && bot.reason.code !== "codes_expired") return bot.reason.text;
   if (state === "waiting" && bot.link?.method === "code" && ui.tab === "scan" && link !== undefined) {
     return LINKING.other.codeInUse;
@@ -190,8 +234,8 @@ function bodyOf(state: LinkState, { bot, ui, link }: LinkInput, body: string): s
 
 function noteOf(state: LinkState, { bot, maxTries }: LinkInput, words: Words, values: Values): string {
   if (state === "expired") {
-    return "note" in words && bot.link?.triesLeft != null
-      ? fill(words.note, { ...values, tries: bot.link.triesLeft, max: maxTries })
+    return "note" in words && bot.triesLeft !== null
+      ? fill(words.note, { ...values, tries: bot.triesLeft, max: maxTries })
       : "";
   }
   const notes: { readonly [state: string]: string } = LINKING.notes;
@@ -200,10 +244,11 @@ function noteOf(state: LinkState, { bot, maxTries }: LinkInput, words: Words, va
 
 type Values = { readonly [name: string]: string | number };
 
-function valuesOf({ bot, link, connection, ui, now, maxTries, sync, ban }: LinkInput): Values {
+function valuesOf({ bot, link, connection, ui, now, maxTries, sync, ban, other }: LinkInput): Values {
   const server = now + connection.offset;
   const until = bot.until ?? bot.retryAt;
   const code = link?.code ?? null;
+  const phone = scannedPhone(link) ?? bot.account?.phone ?? null;
   const qr = code?.kind === "qr" ? code : null;
   return {
     bot: bot.name,
@@ -211,7 +256,8 @@ function valuesOf({ bot, link, connection, ui, now, maxTries, sync, ban }: LinkI
     of: qr?.of ?? bot.link?.of ?? 6,
     left: code === null ? "" : left(code.expiresAt, server),
     spelled: code?.kind === "pairing_code" ? spelled(code.code) : "",
-    phone: bot.account === null ? "" : whole(bot.account.phone),
+    phone: phone === null ? "" : whole(phone),
+    other: other?.name ?? "",
     pushName: bot.account?.pushName ?? bot.name,
     device: bot.deviceName,
     count: sync?.count ?? "",
