@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.loopback.library import LibraryNotPatchable
 from tests.loopback.server import LoopbackServer
 from tests.support.node_client import NodeClient, install
+from tests.support.page_world import Tell
 from tests.support.server import Server
 
 
@@ -54,3 +55,9 @@ async def node() -> AsyncIterator[NodeClient]:
     await install()
     async with NodeClient() as client:
         yield client
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Says in the test's output how a state was provoked."""
+    return lambda state, how: record_property("shown", f"{state}: {how}")

@@ -70,10 +70,10 @@ def worker_of(server: Server, bot: str) -> int:
 async def crash(server: Server, name: str = "Crashes") -> str:
     """Create a bot and kill its process again and again, until its budget is spent; return its id."""
     bot = await create(server, name)
-    for _ in range(CRASHES):
-        await server.bot_until(bot, lambda seen: seen["status"] == "awaiting_scan", timeout_s=40)
+    for crashed in range(CRASHES):
+        up = ("awaiting_scan", crashed)
+        await server.bot_until(bot, lambda seen, up=up: (seen["status"], seen["restarts"]) == up, timeout_s=40)  # type: ignore[misc]
         os.kill(worker_of(server, bot), signal.SIGKILL)
-        await server.bot_until(bot, lambda seen: seen["status"] != "awaiting_scan")
     await server.bot_until(bot, lambda seen: seen["status"] == "failed")
     return bot
 

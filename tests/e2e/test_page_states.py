@@ -31,12 +31,6 @@ APART = {"expired", "devices"}
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
-    """Says in the test's output how a state was provoked."""
-    return lambda state, how: record_property("shown", f"{state}: {how}")
-
-
-@pytest.fixture
 def server_options() -> tuple[str, ...]:
     return ("--max-link-attempts-per-hour", "2", "--proxy-allow", "127.0.0.0/8")
 

@@ -6,7 +6,7 @@ in the repository. Read `browser.py` for the browser itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from playwright.async_api import Page, ViewportSize
@@ -18,6 +18,8 @@ WAIT_MS = 15_000
 PICTURES = ROOT / ".artifacts" / "page"
 SIZES: dict[str, ViewportSize] = {"narrow": {"width": 390, "height": 844}, "wide": {"width": 1440, "height": 900}}
 LOOKS = [(theme, size) for theme in ("light", "dark") for size in SIZES]
+AUDITED = [("light", "wide"), ("dark", "narrow")]
+"""Looks that are audited; between them they have each theme and each width."""
 AXE = ROOT / "orchestrator" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -48,16 +50,24 @@ async def audit(page: Page) -> list[str]:
     ]
 
 
-async def look(page: Page, name: str, *, readable: bool = False, pictures: Path = PICTURES) -> list[str]:
+async def look(
+    page: Page,
+    name: str,
+    *,
+    readable: bool = False,
+    looks: Sequence[tuple[str, str]] = LOOKS,
+    pictures: Path = PICTURES,
+) -> list[str]:
     """Photograph the page in both themes and widths; return what is wrong with it, each with where.
 
     Args:
         readable: a QR code is shown and has to be read from every picture.
+        looks: themes and widths.
     """
     pictures.mkdir(parents=True, exist_ok=True)
     before = page.viewport_size or SIZES["wide"]
     wrong: list[str] = []
-    for theme, size in LOOKS:
+    for theme, size in looks:
         await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         await page.set_viewport_size(SIZES[size])
         where = f"{name} {theme} {size}"
@@ -66,7 +76,7 @@ async def look(page: Page, name: str, *, readable: bool = False, pictures: Path 
         png = await page.screenshot(path=pictures / f"{name}-{theme}-{size}.png", animations="disabled")
         if readable and len(codes(await page.screenshot(full_page=True))) != 1:
             wrong.append(f"{where}: the code cannot be read from the picture")
-        if (theme, size) in {("light", "wide"), ("dark", "narrow")}:
+        if (theme, size) in AUDITED:
             wrong += [f"{where}: {finding}" for finding in await audit(page)]
         assert png
     await page.emulate_media(color_scheme="light")

@@ -63,6 +63,15 @@ describe("statuses", () => {
     );
     expect(statusView(bot({ status: "banned", userAction: "wait" }), NOW, false).action).toBeNull();
   });
+
+  it("says who logged a bot out, and promises no try that an incident holds", () => {
+    const out = (code: string) =>
+      statusView(bot({ status: "logged_out", reason: { code, text: "You did.", number: null } }), NOW, true);
+    expect(out("logged_out_by_user").line).toBe("You did.");
+    expect(out("unlinked_on_phone").line).toContain("Unlinked on the phone");
+    const reason = { code: "held_by_incident", text: "Held.", number: null };
+    expect(statusView(bot({ status: "starting", reason, retryAt: NOW - 1 }), NOW, true).line).toBe("Held.");
+  });
 });
 
 describe("the list", () => {

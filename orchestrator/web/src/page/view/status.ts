@@ -40,7 +40,16 @@ const KNOWN: { readonly [status: string]: Known } = STATUSES.status;
 const SPINNING = new Set(["starting", "connecting"]);
 
 /** Reasons that say more than the line of the status does. */
-const OWN_REASON = new Set(["starting", "connecting", "reconnecting", "failed", "blocked", "login_expired", "stopped"]);
+const OWN_REASON = new Set([
+  "starting",
+  "connecting",
+  "reconnecting",
+  "failed",
+  "blocked",
+  "login_expired",
+  "stopped",
+  "logged_out",
+]);
 /** Reasons the line of the status says already. */
 const SAID = new Set(["codes_expired", "connection_lost", "unlinked_on_phone", "restart_budget_spent"]);
 
@@ -79,7 +88,9 @@ export function statusView(bot: Bot, now: number, operator: boolean): StatusView
 
 function lineOf(bot: Bot, body: string, now: number): string {
   const reason = bot.reason !== null && !SAID.has(bot.reason.code) ? bot.reason.text : null;
-  const next = bot.retryAt === null ? "" : nextTry(bot.retryAt, now);
+  // What an incident holds is not tried before that is over, whatever time is told.
+  const held = bot.reason?.code === "held_by_incident";
+  const next = bot.retryAt === null || held ? "" : nextTry(bot.retryAt, now);
   switch (bot.status) {
     case "awaiting_scan":
       return codeLine(bot, body, now);
