@@ -1,42 +1,55 @@
-"""The source tree as data for the house rules: every file, what it imports, how long its functions are."""
+"""The source tree as data for the house rules: what every file imports, calls and defines, and how long it is."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("orchestrator", "sessions")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Source:
-    """One Python file."""
+    """One Python file, read once. Places are (name, line)."""
 
     path: Path
     module: str
-    tree: ast.Module
-    lines: int
+    text: str
+    documented: bool
+    imports: list[tuple[str, int]] = field(default_factory=list)
+    """Dotted names imported anywhere in the file, in types-only blocks too; of `from a import b` both `a` and `a.b`."""
+    methods: list[tuple[str, int]] = field(default_factory=list)
+    """Names called as attributes of something."""
+    swallows: list[int] = field(default_factory=list)
+    """Lines of handlers that take every exception and do nothing."""
+    functions: list[tuple[str, int]] = field(default_factory=list)
+    """Here the number is how many lines it has without its docstring."""
 
-    def imports(self) -> Iterator[tuple[str, int]]:
-        """Yield (dotted module, line) for every import anywhere in the file, types-only blocks too."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield alias.name, node.lineno
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                yield node.module, node.lineno
-                for alias in node.names:
-                    yield f"{node.module}.{alias.name}", node.lineno
+    @property
+    def lines(self) -> int:
+        """How many it has."""
+        return self.text.count("\n")
 
-    def functions(self) -> Iterator[tuple[str, int]]:
-        """Yield (name, lines without the docstring) of every function."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield node.name, (node.end_lineno or 0) - node.lineno + 1 - _docstring_lines(node)
+
+def _note(source: Source, node: ast.AST) -> None:
+    match node:
+        case ast.Import():
+            source.imports += [(alias.name, node.lineno) for alias in node.names]
+        case ast.ImportFrom(module=str(module), level=0):
+            source.imports += [(module, node.lineno)]
+            source.imports += [(f"{module}.{alias.name}", node.lineno) for alias in node.names]
+        case ast.Call(func=ast.Attribute(attr=name)):
+            source.methods.append((name, node.lineno))
+        case ast.ExceptHandler(type=None | ast.Name(id="Exception" | "BaseException"), body=body):
+            if all(isinstance(part, ast.Pass) for part in body):
+                source.swallows.append(node.lineno)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            lines = (node.end_lineno or 0) - node.lineno + 1 - _docstring_lines(node)
+            source.functions.append((node.name, lines))
 
 
 def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -46,15 +59,22 @@ def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return 0
 
 
+def _read(path: Path) -> Source:
+    text = path.read_text("utf-8")
+    tree = ast.parse(text)
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    source = Source(path.relative_to(ROOT), module, text, ast.get_docstring(tree) is not None)
+    for node in ast.walk(tree):
+        _note(source, node)
+    return source
+
+
 @cache
+def _under(top: str) -> tuple[Source, ...]:
+    paths = sorted((ROOT / top).rglob("*.py"))
+    return tuple(_read(path) for path in paths if "node_modules" not in path.parts)
+
+
 def sources(*tops: str) -> tuple[Source, ...]:
-    """Return the Python files under these top-level folders."""
-    found = []
-    for top in tops:
-        for path in sorted((ROOT / top).rglob("*.py")):
-            if "node_modules" in path.parts:
-                continue
-            text = path.read_text()
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            found.append(Source(path.relative_to(ROOT), module, ast.parse(text), text.count("\n")))
-    return tuple(found)
+    """Return the Python files under these top-level folders; whoever asks again gets the same ones."""
+    return tuple(chain.from_iterable(_under(top) for top in tops))
