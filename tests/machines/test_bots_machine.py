@@ -16,6 +16,7 @@ from orchestrator.errors import Refused
 from orchestrator.ports import LinkRequest, SessionGone
 from sessions import model
 from tests.support.bot_states import ACCOUNT, at, connected, fresh_bot
+from tests.support.examples import examples
 
 EXPECTED: list[model.SessionEvent] = [
     model.Connected(ACCOUNT), model.Disconnected(), model.KeepaliveTimeout(1), model.KeepaliveTimeout(3),
@@ -222,5 +223,5 @@ class BotMachine(RuleBasedStateMachine):
             assert session.stage != "up" or watched or state.held_since_s is not None, state.bot.status
 
 
-BotMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+BotMachine.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=40)
 TestBotMachine = BotMachine.TestCase
