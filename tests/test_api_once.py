@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.api.once import SECRET_KEEP_S
+from aiohttp import web
+
+from orchestrator.api.once import SECRET_KEEP_S, SecretAnswers
 from orchestrator.api.routes import all_routes
 from tests.support.api import serving
 from tests.support.simulated import simulated
@@ -57,18 +59,16 @@ async def test_a_lost_answer_does_not_burn_the_code(tmp_path: Path) -> None:
         (await page("POST", "/session", {"code": code}, headers=KEY)).refused("unauthorized")
 
 
-async def test_memory_is_bounded(tmp_path: Path) -> None:
+def test_memory_is_bounded() -> None:
     """So many answers are kept, the newest, and none for longer than it may be asked for."""
-    async with serving(tmp_path) as api:
-        for number in range(1200):
-            if number % 250 == 0:
-                api.clock.advance(15)
-            headers = {"Idempotency-Key": f"k-{number}"}
-            (await api.by("ada")("POST", "/session/code", {}, headers=headers)).ok(200)
-        assert len(api.parts.secrets) <= 1000
-        api.clock.advance(SECRET_KEEP_S)
-        (await api.by("ada")("POST", "/session/code", {}, headers={"Idempotency-Key": "last"})).ok(200)
-        assert len(api.parts.secrets) == 1
+    secrets = SecretAnswers()
+    for number in range(1200):
+        secrets.keep(("ada", f"k-{number}", b""), web.Response(body=b"secret"), now=number / 100)
+    assert len(secrets) == 1000
+    assert secrets.find(("ada", "k-199", b""), 12.0) is None and secrets.find(("ada", "k-200", b""), 12.0) is not None
+    assert secrets.find(("ada", "k-1199", b""), 12.0 + SECRET_KEEP_S) is None
+    secrets.keep(("ada", "last", b""), web.Response(body=b"secret"), now=12.0 + SECRET_KEEP_S)
+    assert len(secrets) == 1
 
 
 async def test_a_pairing_code_is_asked_for_once(tmp_path: Path) -> None:

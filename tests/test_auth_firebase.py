@@ -27,6 +27,7 @@ from orchestrator.model import Principal
 from orchestrator.settings import FIREBASE_EMULATOR
 from orchestrator.tasks import Tasks
 from tests.support.canaries import Canaries, canaries
+from tests.support.examples import examples
 from tests.support.firebase import FIRST, SECOND, checker, clock, code, google, quick, refused, tasks, why
 from tests.support.issuer import PROJECT, AheadClock, Issuer, by_hand, key, segment
 from tests.support.waiting import until
@@ -145,7 +146,7 @@ async def test_forged_heads(google: Issuer, checker: FirebaseIssuer, canaries: C
     assert reasons == {"algorithm", "signature", "key", "malformed", "audience"}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 500), put=st.one_of(st.binary(max_size=40), st.text(max_size=40)), whole=st.booleans())
 async def test_whatever_arrives_is_refused_or_known(
     google: Issuer, checker: FirebaseIssuer, cut: int, put: bytes | str, whole: bool

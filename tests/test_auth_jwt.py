@@ -19,6 +19,7 @@ from orchestrator.errors import Refused
 from orchestrator.model import Principal
 from orchestrator.tasks import Tasks
 from tests.support.canaries import Canaries, canaries
+from tests.support.examples import examples
 from tests.support.issuer import AheadClock, Issuer, by_hand, key, segment
 
 __all__ = ["canaries"]
@@ -246,7 +247,7 @@ async def test_what_is_no_token(issuer: Issuer, checker: JwtIssuer, canaries: Ca
     assert issuer.asked.total() == 0
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 400), put=st.one_of(st.binary(max_size=40), st.text(max_size=40)), whole=st.booleans())
 async def test_whatever_arrives_is_refused_or_known(
     issuer: Issuer, clock: AheadClock, tasks: Tasks, cut: int, put: bytes | str, whole: bool

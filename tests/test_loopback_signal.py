@@ -26,6 +26,7 @@ from tests.loopback.signal import (
     pad,
 )
 from tests.loopback.signal_wire import decode_prekey_message, decode_signal_message
+from tests.support.examples import examples
 
 _BOB_IDENTITY = KeyPair.from_private(bytes.fromhex("4875cc69ddf8ea0719ec947d61081135868d5fd801f02c0225e516df2156605e"))
 _BOB_SIGNED_PREKEY = KeyPair.from_private(
@@ -164,7 +165,7 @@ def _run(steps: list[tuple[bool, str, int]], links: tuple[_Link, _Link]) -> None
 
 
 @given(steps=_STEPS)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_order_of_delivery(steps: list[tuple[bool, str, int]]) -> None:
     """Whatever is reordered, lost or repeated: each message that arrives reads as written, once, a repeat is refused."""
     alice, bob = _parties()
@@ -173,7 +174,7 @@ def test_any_order_of_delivery(steps: list[tuple[bool, str, int]]) -> None:
 
 
 @given(steps=_STEPS)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_order_when_both_start(steps: list[tuple[bool, str, int]]) -> None:
     """Two parties that start at the same time still read every message of each other, in any order."""
     alice, bob = _parties()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessions.worker_gate import REPORT_S, SETTLE_S, SHUT_S, STOP_S, Gate
+from tests.support.examples import examples
 from tests.support.virtual_time import VirtualClock, run
 
 
@@ -138,7 +139,7 @@ Step = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(Step, max_size=14))
 def test_nobody_meets_in_the_maps(steps: list[tuple[str, float, float]]) -> None:
     """Whatever comes when: never two writers at once, and no call enters beside one (within the bounds promised)."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sessions import pictures
 from sessions.media import Picture
 from tests.support import files
+from tests.support.examples import examples
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ _WHOLE = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(_WHOLE), st.data())
 def test_damaged_pictures(tmp_path_factory: pytest.TempPathFactory, whole: bytes, data: st.DataObject) -> None:
     """Bytes changed or missing anywhere never raise."""

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sessions import spool as spool_module
 from sessions.spool import Damage, Record, Spool, SpoolFull, read
+from tests.support.examples import examples
 
 MAX_BYTES = 1 << 20
 
@@ -364,4 +365,4 @@ class SpoolMachine(RuleBasedStateMachine):
 
 
 TestSpoolMachine = SpoolMachine.TestCase
-TestSpoolMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestSpoolMachine.settings = settings(max_examples=examples(120), stateful_step_count=40)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sessions import kinds, model, texts, translate
 from sessions.model import Account, SessionEvent
+from tests.support.examples import examples
 from tests.support.library_events import CLASSES, OWN, jid, parsers, proto
 
 PARSERS = parsers()
@@ -108,7 +109,7 @@ def test_own_kinds(kind: int, raw: bytes, event: SessionEvent) -> None:
     assert translate.from_raw(kind, raw, {}, OWN) == (event, OWN)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.integers(-6, 50), st.binary(max_size=300))
 @example(17, b"\x12\x04\x0a\x02\xff\xff")
 def test_arbitrary_bytes_never_raise(kind: int, raw: bytes) -> None:
@@ -133,7 +134,7 @@ SHAPES = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(sorted(CLASSES)), SHAPES, st.sampled_from([None, OWN, Account("spoilt", "spoilt", "")]))
 def test_arbitrary_shapes_never_raise(kind: int, shape: object, known: Account | None) -> None:
     """An object of any shape is translated or unrecognised."""
