@@ -1,13 +1,11 @@
 /**
- * Keeps the state and tells who listens: several changes within a frame are told once, a removed code at once.
+ * Keeps the state and tells who listens: changes are told once for each picture of the page, a removed code at once.
  *
  * Owns the only mutable reference to the state. It must never know where changes come from; what they do is `state.ts`'s.
  */
+import { beforePaint } from "./painting.js";
 import { type Change, INITIAL, type Limits, reduce } from "./state.js";
 import type { State } from "./types.js";
-
-/** At most one call of the listeners in this time, ms: a frame of a screen. */
-const FRAME_MS = 16;
 
 export class Store {
   #state: State = INITIAL;
@@ -15,8 +13,7 @@ export class Store {
   readonly #limits: Limits;
   readonly #report: (error: unknown) => void;
   readonly #listeners = new Set<() => void>();
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  #toldAt = 0;
+  #callOff: (() => void) | null = null;
 
   /** @param report Takes bugs of listeners. */
   constructor(limits: Limits, report: (error: unknown) => void) {
@@ -41,9 +38,8 @@ export class Store {
   change(change: Change, urgent = false): void {
     this.#state = this.#reduced(change);
     if (this.#state === this.#told) return;
-    const wait = this.#toldAt + FRAME_MS - Date.now();
-    if (urgent || wait <= 0) this.#tell();
-    else this.#timer ??= setTimeout(() => this.#tell(), Math.min(wait, FRAME_MS));
+    if (urgent) this.#tell();
+    else this.#callOff ??= beforePaint(() => this.#tell());
   }
 
   #reduced(change: Change): State {
@@ -59,9 +55,8 @@ export class Store {
   }
 
   #tell(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#toldAt = Date.now();
+    this.#callOff?.();
+    this.#callOff = null;
     this.#told = this.#state;
     for (const listener of [...this.#listeners]) {
       try {

@@ -1,47 +1,48 @@
 /** A bot's live events, newest first: filter, pause, details. Long lists keep only what is near the view in the document. */
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { memo, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Bot } from "../generated.js";
 import type { Away, Frame, State } from "../types.js";
 import { Icon } from "./icons.js";
-import { useConnection, useLive } from "./live.js";
+import { useConnection, useLive, useShared } from "./live.js";
 import { Button } from "./parts/ui.js";
 import { usePastEvents } from "./past_events.js";
 import { clock, clockMillis, fill, plural, utc } from "./say.js";
 import { BOT } from "./texts/bot.js";
 import { PAGE } from "./texts/page.js";
-import { details, type EventLine, eventLine, isRepetition, learn, matches, type Topic } from "./view/events.js";
+import { details, type EventLine } from "./view/events.js";
+import { begun, further, type Look, type Row, rowsOf, type Story } from "./view/told.js";
 import { useRows } from "./window_rows.js";
 
-type Filter = Topic | "all" | "problems";
+type Filter = Look["topic"];
 
 const TOPICS: ReadonlyArray<Filter> = ["all", "link", "messages", "sends", "problems"];
 const words = BOT.events;
 
-interface Told {
-  readonly frame: Frame;
-  readonly line: EventLine;
-}
+/** An event of one line is so tall. */
+const ROW_PX = 30;
+/** Nearer to the newest event than this the reader follows. */
+const AWAY_PX = 40;
 
 const logOf = (state: State): State["log"] => state.log;
 
 export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
-  const told = useTold(bot.id);
+  const { told, dropped } = useStory(bot.id);
+  // Counted over all that ever was: what is no longer kept moves nobody's place.
+  const count = dropped + told.length;
   const [pausedAt, setPausedAt] = useState<number | null>(null);
   const [topic, setTopic] = useState<Filter>("all");
   const [find, setFind] = useState<string | null>(null);
-  const toggle = useCallback(() => setPausedAt((at) => (at === null ? told.length : null)), [told.length]);
+  const [open, setOpen] = useState<ReadonlySet<string>>(NONE);
+  const toggle = useCallback(() => setPausedAt((at) => (at === null ? count : null)), [count]);
   usePauseKey(toggle);
-  const until = pausedAt ?? told.length;
+  const onOpen = useCallback((key: string) => setOpen((before) => toggled(before, key)), []);
+  const until = pausedAt ?? count;
   const shown = useMemo(
-    () =>
-      told
-        .slice(0, until)
-        .filter(({ line }) => matches(line, topic, find ?? ""))
-        .toReversed(),
-    [told, until, topic, find],
+    () => rowsOf(told.slice(0, Math.max(0, until - dropped)), { topic, find: find ?? "", open }),
+    [told, dropped, until, topic, find, open],
   );
   const problems = useMemo(() => told.filter(({ line }) => line.problem).length, [told]);
-  const missed = told.length - until;
+  const missed = count - until;
   return (
     <section className="card pane" aria-labelledby="events-title">
       <div className="ph">
@@ -71,60 +72,33 @@ export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
           <Button onClick={() => setPausedAt(null)}>{words.show}</Button>
         </div>
       )}
-      <Rows told={shown} empty={told.length === 0} onAway={() => setPausedAt((at) => at ?? told.length)} />
+      <Rows
+        rows={shown}
+        count={told.length}
+        onAway={() => setPausedAt((at) => at ?? count)}
+        open={open}
+        onOpen={onOpen}
+      />
     </section>
   );
 }
 
-/** Frames of a bot as lines, those from before the page was opened first; each is told once, however the log grows. */
-function useTold(bot: string): ReadonlyArray<Told> {
+const NONE: ReadonlySet<string> = new Set();
+
+function toggled(open: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const after = new Set(open);
+  if (!after.delete(key)) after.add(key);
+  return after;
+}
+
+/** Everything told of a bot, from before the page was opened on. Lines told before the past was known are told anew. */
+function useStory(bot: string): Story {
+  const { client } = useShared();
   const log = useLive(logOf);
   const past = usePastEvents();
-  // Whole chunks of the log keep their identity, and so does what is told of them: only the last one is told again.
-  // Lines told before the past was known may name nobody: they are told anew with it.
-  const cache = useMemo(
-    () => ({ past, people: new Map<string, string>(), chunks: new WeakMap<object, Chunk>() }),
-    [past],
-  );
-  return useMemo(() => {
-    const first = log.chunks[0]?.[0]?.seq ?? Number.POSITIVE_INFINITY;
-    const chunks = [past, ...log.chunks];
-    let before: string | null = null;
-    const all = chunks.map((frames) => {
-      // How much of the past the log repeats may still change: it is told anew each time.
-      const known = frames === past ? undefined : cache.chunks.get(frames);
-      const made =
-        known ?? toldOf(frames, bot, before, cache.people, frames === past ? first : Number.POSITIVE_INFINITY);
-      if (known === undefined) cache.chunks.set(frames, made);
-      before = made.status ?? before;
-      return made.told;
-    });
-    return all.flat();
-  }, [log, past, bot, cache]);
-}
-
-interface Chunk {
-  readonly told: ReadonlyArray<Told>;
-  /** The bot's status after it; null when it tells none. */
-  readonly status: string | null;
-}
-
-function toldOf(
-  frames: ReadonlyArray<Frame>,
-  bot: string,
-  before: string | null,
-  people: Map<string, string>,
-  until: number,
-): Chunk {
-  const own = frames.filter((frame) => frame.botId === bot && (frame.seq ?? 0) < until && !isRepetition(frame));
-  for (const frame of own) learn(people, frame);
-  let status: string | null = null;
-  const told = own.map((frame) => {
-    const line = eventLine(frame, status ?? before, people);
-    if (frame.status != null) status = frame.status;
-    return { frame, line };
-  });
-  return { told, status };
+  const kept = useMemo(() => ({ story: begun(bot, past, client.getState().log) }), [bot, past, client]);
+  kept.story = further(kept.story, log);
+  return kept.story;
 }
 
 function usePauseKey(toggle: () => void): void {
@@ -177,43 +151,55 @@ function Find({ value, onChange }: { readonly value: string; readonly onChange: 
 }
 
 interface RowsProps {
-  readonly told: ReadonlyArray<Told>;
-  readonly empty: boolean;
+  readonly rows: ReadonlyArray<Row>;
+  /** How many events there are, whatever is looked for. */
+  readonly count: number;
   /** The reader scrolled away from the newest event. */
   readonly onAway: () => void;
+  /** Keys of the rows that are open. */
+  readonly open: ReadonlySet<string>;
+  readonly onOpen: (key: string) => void;
 }
 
-function Rows({ told, empty, onAway }: RowsProps): ReactNode {
+function Rows({ rows, count, onAway, open, onOpen }: RowsProps): ReactNode {
   const away = useConnection().away;
-  const rows = useRows(told.length, 30);
-  if (told.length === 0) return <p className="log nothing">{empty ? words.none : words.noHit}</p>;
+  const [focused, setFocused] = useState<string | null>(null);
+  const { box, spans, below, look, measured } = useRows(rows, ROW_PX, focused);
+  if (rows.length === 0) return <p className="log nothing">{count === 0 ? words.none : words.noHit}</p>;
   return (
     <div
       className="log"
       role="log"
       aria-live="off"
       aria-label={words.title}
-      data-count={told.length}
+      data-count={count}
+      data-rows={rows.length}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
       tabIndex={0}
-      ref={rows.box}
+      ref={box}
       onScroll={(event) => {
-        rows.look();
-        if (event.currentTarget.scrollTop > 40) onAway();
+        look();
+        if (event.currentTarget.scrollTop > AWAY_PX) onAway();
       }}
     >
-      <div style={{ height: rows.above }} />
-      {told.slice(rows.first, rows.last).map(({ frame, line }, index) => (
-        <Row
-          key={frame.id}
-          frame={frame}
-          line={line}
-          away={gapBefore(away, frame, told[rows.first + index + 1]?.frame)}
-        />
-      ))}
-      <div style={{ height: rows.below }} />
+      {spans.flatMap(({ gap, from, to }, number) => [
+        <div key={number === 0 ? "above" : "between"} style={{ height: gap }} />,
+        ...rows.slice(from, to).map((row, index) => {
+          const own = { id: row.key, open: open.has(row.key), onOpen, onFocus: setFocused };
+          if (row.kind === "fold") return <Fold key={row.key} {...own} row={row} />;
+          const { frame, line } = row.told;
+          const gone = gapBefore(away, frame, earlierThan(rows, from + index));
+          return <Line key={row.key} {...own} frame={frame} line={line} away={gone} measured={measured} />;
+        }),
+      ])}
+      <div style={{ height: below }} />
     </div>
   );
+}
+
+function earlierThan(rows: ReadonlyArray<Row>, index: number): Frame | undefined {
+  const next = rows[index + 1];
+  return next?.kind === "line" ? next.told.frame : undefined;
 }
 
 /** The absence that lies between a frame and the one before it. */
@@ -222,33 +208,84 @@ function gapBefore(away: Away | null, frame: Frame, earlier: Frame | undefined):
   return frame.at >= away.from && (earlier === undefined || earlier.at < away.from) ? away : null;
 }
 
+type FoldRow = Extract<Row, { readonly kind: "fold" }>;
+
 interface RowProps {
+  readonly id: string;
+  readonly open: boolean;
+  readonly onOpen: (id: string) => void;
+  readonly onFocus: (id: string | null) => void;
+}
+
+/** The words of a row, which open it. */
+function Words({ id, open, onOpen, onFocus, children }: RowProps & { readonly children: string }): ReactNode {
+  return (
+    <button
+      type="button"
+      className="ev-text"
+      aria-expanded={open}
+      onClick={() => onOpen(id)}
+      onFocus={() => onFocus(id)}
+      onBlur={() => onFocus(null)}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** What came too fast to be read. */
+function Fold({ row, ...own }: RowProps & { readonly row: FoldRow }): ReactNode {
+  return (
+    <div className="ev tone-off" data-fold={row.count}>
+      <Time at={row.at} />
+      <Icon name={own.open ? "down" : "right"} />
+      <div>
+        <Words {...own}>{plural(row.count, row.messages ? words.foldedMessages : words.folded)}</Words>
+      </div>
+    </div>
+  );
+}
+
+function Time({ at }: { readonly at: number }): ReactNode {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={utc(at)}>
+      {clockMillis(at)}
+    </time>
+  );
+}
+
+interface LineProps extends RowProps {
   readonly frame: Frame;
   readonly line: EventLine;
   readonly away: Away | null;
+  readonly measured: (key: string, px: number) => void;
 }
 
-function Row({ frame, line, away }: RowProps): ReactNode {
-  const [open, setOpen] = useState(false);
+/** One event. Drawn again only when it changes: while the list scrolls only the rows that come into it cost anything. */
+const Line = memo(function Line({ frame, line, away, measured, ...own }: LineProps): ReactNode {
+  const { id, open } = own;
+  const row = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    // They make it higher.
+    void open;
+    void away;
+    if (row.current !== null) measured(id, row.current.offsetHeight);
+  }, [id, open, away, measured]);
   return (
-    <>
+    <div ref={row}>
       <div className={`ev tone-${line.tone}`} data-event={frame.type}>
-        <time dateTime={new Date(frame.at).toISOString()} title={utc(frame.at)}>
-          {clockMillis(frame.at)}
-        </time>
+        <Time at={frame.at} />
         <Icon name={line.icon} />
         <div>
-          <button type="button" className="ev-text" aria-expanded={open} onClick={() => setOpen(!open)}>
-            {line.text}
-          </button>
+          <Words {...own}>{line.text}</Words>
           {open && <div className="ty">{frame.type}</div>}
         </div>
         {open && <pre>{details(frame)}</pre>}
       </div>
       {away && <div className="gapline">{awayText(away)}</div>}
-    </>
+    </div>
   );
-}
+});
 
 function awayText(away: Away): string {
   const what = away.snapshot ? PAGE.toast.snapshot : plural(away.replayed, PAGE.toast.away);

@@ -1,6 +1,7 @@
 /** A bot's conversations in this page: stored messages by REST, then everything the socket brings. Owns asking and folding. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { SendJob } from "../generated.js";
+import { beforePaint } from "../painting.js";
 import type { Frame, UnifiedClient } from "../types.js";
 import { useConnection, useShared } from "./live.js";
 import { ask } from "./rest.js";
@@ -11,7 +12,7 @@ import {
   EMPTY,
   isUnknownSend,
   type StoredMessage,
-  withFrame,
+  withFrames,
   withSent,
   withStored,
 } from "./view/conversation.js";
@@ -84,22 +85,33 @@ function useFrames(
 ): void {
   const again = useRef<ReturnType<typeof setTimeout> | null>(null);
   useEffect(() => {
-    const onFrame = (frame: Frame) => {
-      if (frame.event !== "message_sync" || frame.botId !== bot) return;
+    let came: Frame[] = [];
+    let off: (() => void) | null = null;
+    // A burst is folded at once: what it costs does not grow with how many came.
+    const take = () => {
+      const frames = came;
+      came = [];
+      off = null;
       setKnown((had) => {
+        const now = withFrames(had, frames);
         // Sent by somebody else: the words are stored, and asked for once for a burst of them.
-        if (isUnknownSend(had, frame) && again.current === null) {
+        if (again.current === null && frames.some((frame) => isUnknownSend(now, frame))) {
           again.current = setTimeout(() => {
             again.current = null;
             void load(null);
           }, AGAIN_MS);
         }
-        return withFrame(had, frame);
+        return now;
       });
     };
-    const stop = client.onFrame(onFrame);
+    const stop = client.onFrame((frame) => {
+      if (frame.event !== "message_sync" || frame.botId !== bot) return;
+      came.push(frame);
+      off ??= beforePaint(take);
+    });
     return () => {
       stop();
+      off?.();
       if (again.current !== null) clearTimeout(again.current);
       again.current = null;
     };

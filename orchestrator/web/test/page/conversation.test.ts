@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Conversation, chats, EMPTY, withFrame, withSent, withStored } from "../../src/page/view/conversation.js";
+import { type Conversation, chats, EMPTY, withFrames, withSent, withStored } from "../../src/page/view/conversation.js";
 import type { Frame } from "../../src/types.js";
 import { NOW } from "./support.js";
 
@@ -68,6 +68,7 @@ const FRAMES: ReadonlyArray<Frame> = [
   frame("edited", change("M1", { text: "better" }), "e6"),
 ];
 
+const withFrame = (known: Conversation, one: Frame) => withFrames(known, [one]);
 const items = (known: Conversation) => chats(known).flatMap((chat) => chat.items);
 
 describe("conversations", () => {
@@ -91,8 +92,23 @@ describe("conversations", () => {
         expect(items(again)).toEqual(items(once));
       }),
     );
+    expect(withFrames(once, FRAMES.slice(0, 4))).toBe(once);
     const stored = withStored(once, [{ id: "e1", at: NOW, data: message("M1") }]);
     expect(items(stored)).toEqual(items(once));
+  });
+
+  it("frames fold the same one by one as all at once", () => {
+    const parts = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: FRAMES.length });
+    fc.assert(
+      fc.property(parts, (sizes) => {
+        let [known, at] = [EMPTY, 0];
+        for (const size of sizes) {
+          known = withFrames(known, FRAMES.slice(at, at + size));
+          at += size;
+        }
+        expect(known).toEqual(withFrames(EMPTY, FRAMES));
+      }),
+    );
   });
 
   it("a receipt never goes back", () => {

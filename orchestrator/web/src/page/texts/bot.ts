@@ -80,6 +80,8 @@ export const BOT = {
     filter: "Which events",
     topics: { all: "All", link: "Link", messages: "Messages", sends: "Sends", problems: "Problems" },
     newOnes: { one: "{n} new event since you paused", many: "{n} new events since you paused" },
+    folded: { one: "+ {n} event", many: "+ {n} events" },
+    foldedMessages: { one: "+ {n} message", many: "+ {n} messages" },
     show: "Show",
     none: "Nothing has happened yet. Events appear here as they come.",
     noHit: "No event matches.",

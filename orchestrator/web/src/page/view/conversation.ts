@@ -31,16 +31,58 @@ export interface Item {
 }
 
 export interface Conversation {
-  readonly items: { readonly [key: string]: Item };
+  readonly items: ReadonlyMap<string, Item>;
   /** Key of each message by WhatsApp's id and by the send's. */
-  readonly keys: { readonly [id: string]: string };
+  readonly keys: ReadonlyMap<string, string>;
   /** The form of an address that stands for all of its forms. */
-  readonly addresses: { readonly [address: string]: string };
+  readonly addresses: ReadonlyMap<string, string>;
   /** Names of people and groups by their address. */
-  readonly names: { readonly [address: string]: string };
+  readonly names: ReadonlyMap<string, string>;
 }
 
-export const EMPTY: Conversation = { items: {}, keys: {}, addresses: {}, names: {} };
+const NO_ITEMS: ReadonlyMap<string, Item> = new Map();
+const NO_WORDS: ReadonlyMap<string, string> = new Map();
+export const EMPTY: Conversation = { items: NO_ITEMS, keys: NO_WORDS, addresses: NO_WORDS, names: NO_WORDS };
+
+/** A conversation under change: a part of it is copied with its first change, however many follow. */
+class Draft {
+  #known: Conversation;
+  readonly #copied = new Set<string>();
+
+  constructor(before: Conversation) {
+    this.#known = before;
+  }
+
+  get known(): Conversation {
+    return this.#known;
+  }
+
+  item(item: Item): void {
+    this.#part("items").set(item.key, item);
+    for (const id of [item.messageId, item.jobId]) {
+      if (id !== null && this.#known.keys.get(id) !== item.key) this.#part("keys").set(id, item.key);
+    }
+  }
+
+  word(part: "addresses" | "names", address: string, word: string): void {
+    if (this.#known[part].get(address) !== word) this.#part(part).set(address, word);
+  }
+
+  #part<Part extends keyof Conversation>(part: Part): Map<string, Part extends "items" ? Item : string> {
+    if (!this.#copied.has(part)) {
+      this.#copied.add(part);
+      this.#known = { ...this.#known, [part]: new Map<string, Item | string>(this.#known[part]) };
+    }
+    return this.#known[part] as Map<string, Part extends "items" ? Item : string>;
+  }
+}
+
+/** What a change makes of a conversation; the same object when it changes nothing. */
+function changed(before: Conversation, change: (draft: Draft) => void): Conversation {
+  const draft = new Draft(before);
+  change(draft);
+  return draft.known;
+}
 
 /** `data` of a stored message, as far as it is read here. */
 export type Stored = Partial<MessageData> & {
@@ -61,7 +103,9 @@ export interface StoredMessage {
 
 /** With a page of stored messages, in any order. */
 export function withStored(before: Conversation, page: ReadonlyArray<StoredMessage>): Conversation {
-  return page.reduce((known, one) => put(known, one.id, one.at, one.data), before);
+  return changed(before, (draft) => {
+    for (const one of page) put(draft, one.id, one.at, one.data);
+  });
 }
 
 /** With what this page sent itself: the server's answer does not repeat the words. */
@@ -75,45 +119,58 @@ export function withSent(before: Conversation, job: SendJob, text: string): Conv
     jobId: job.id,
     state: job.state,
   };
-  return onSend(put(before, job.id, job.at, data), job);
+  return changed(before, (draft) => {
+    put(draft, job.id, job.at, data);
+    onSend(draft, job);
+  });
 }
 
-/** After a frame of `message_sync`; the same object when it changes nothing. */
-export function withFrame(before: Conversation, frame: Frame): Conversation {
+/** After frames of `message_sync`, in their order; the same object when they change nothing. */
+export function withFrames(before: Conversation, frames: ReadonlyArray<Frame>): Conversation {
+  return changed(before, (draft) => {
+    for (const frame of frames) onFrame(draft, frame);
+  });
+}
+
+function onFrame(draft: Draft, frame: Frame): void {
   switch (frame.type) {
     case "message":
-      return put(before, frame.id, frame.at, frame.data as Stored);
+      put(draft, frame.id, frame.at, frame.data as Stored);
+      return;
     case "undecryptable":
-      return waiting(before, frame);
+      waiting(draft, frame);
+      return;
     case "receipt":
-      return onReceipt(before, frame.data as ReceiptData);
+      onReceipt(draft, frame.data as ReceiptData);
+      return;
     case "reaction":
-      return onTarget(before, frame.data as ChangeData, (item, change) => ({
+      onTarget(draft, frame.data as ChangeData, (item, change) => ({
         ...item,
         reactions: reacted(item.reactions, change),
       }));
+      return;
     case "edited":
-      return onTarget(before, frame.data as ChangeData, (item, change) =>
+      onTarget(draft, frame.data as ChangeData, (item, change) =>
         item.revoked ? item : { ...item, text: change.text ?? item.text, edited: true },
       );
+      return;
     case "revoked":
-      return onTarget(before, frame.data as ChangeData, gone);
+      onTarget(draft, frame.data as ChangeData, gone);
+      return;
     case "send_result":
-      return onSend(before, frame.data as SendJob);
-    default:
-      return before;
+      onSend(draft, frame.data as SendJob);
   }
 }
 
-function put(before: Conversation, id: string, at: number, data: Stored): Conversation {
-  if (typeof data.chat !== "string") return before;
-  const known = learned(before, data);
+function put(draft: Draft, id: string, at: number, data: Stored): void {
+  if (typeof data.chat !== "string") return;
+  learn(draft, data);
+  const { keys, items } = draft.known;
   const messageId = data.messageId ?? null;
-  const key = known.keys[messageId ?? ""] ?? known.keys[data.jobId ?? ""] ?? messageId ?? data.jobId ?? id;
-  const was = known.items[key];
-  if (was !== undefined && !was.waiting && data.jobId === undefined && data.state === undefined) return known;
-  const item = merged(was, itemOf(known, key, at, data));
-  return withItem(known, item);
+  const key = keys.get(messageId ?? "") ?? keys.get(data.jobId ?? "") ?? messageId ?? data.jobId ?? id;
+  const was = items.get(key);
+  if (was !== undefined && !was.waiting && data.jobId === undefined && data.state === undefined) return;
+  draft.item(merged(was, itemOf(draft.known, key, at, data)));
 }
 
 function itemOf(known: Conversation, key: string, at: number, data: Stored): Item {
@@ -122,7 +179,7 @@ function itemOf(known: Conversation, key: string, at: number, data: Stored): Ite
     key,
     messageId: data.messageId ?? null,
     jobId: data.jobId ?? null,
-    chat: known.addresses[chat] ?? chat,
+    chat: known.addresses.get(chat) ?? chat,
     sender: data.senderPn ?? data.sender ?? null,
     senderName: data.pushName ?? null,
     fromMe: data.fromMe === true,
@@ -161,34 +218,19 @@ function merged(was: Item | undefined, now: Item): Item {
 }
 
 /** Addresses and names a message tells. */
-function learned(before: Conversation, data: Stored): Conversation {
+function learn(draft: Draft, data: Stored): void {
   const chat = data.chat ?? "";
-  const main = data.chatPn ?? before.addresses[chat] ?? chat;
+  const main = data.chatPn ?? draft.known.addresses.get(chat) ?? chat;
   const name = data.chatName ?? (data.fromMe === true || chat.endsWith("@g.us") ? null : data.pushName);
-  const knowsAddress = before.addresses[chat] === main;
-  const knowsName = !name || before.names[main] === name;
-  if (knowsAddress && knowsName) return before;
-  return {
-    ...before,
-    addresses: knowsAddress ? before.addresses : { ...before.addresses, [chat]: main },
-    names: knowsName ? before.names : { ...before.names, [main]: name },
-  };
+  draft.word("addresses", chat, main);
+  if (name) draft.word("names", main, name);
 }
 
-function withItem(before: Conversation, item: Item): Conversation {
-  const ids = [item.messageId, item.jobId].filter((id) => id !== null);
-  return {
-    ...before,
-    items: { ...before.items, [item.key]: item },
-    keys: { ...before.keys, ...Object.fromEntries(ids.map((id) => [id, item.key])) },
-  };
-}
-
-function waiting(before: Conversation, frame: Frame): Conversation {
+function waiting(draft: Draft, frame: Frame): void {
   const data = frame.data as Stored;
-  if (typeof data?.messageId !== "string" || before.keys[data.messageId] !== undefined) return before;
-  const known = learned(before, data);
-  return withItem(known, { ...itemOf(known, data.messageId, frame.at, data), at: frame.at, waiting: true });
+  if (typeof data?.messageId !== "string" || draft.known.keys.has(data.messageId)) return;
+  learn(draft, data);
+  draft.item({ ...itemOf(draft.known, data.messageId, frame.at, data), at: frame.at, waiting: true });
 }
 
 const RANK: { readonly [state in SendState]: number } = {
@@ -205,27 +247,25 @@ function further(was: SendState | null, now: SendState | null): SendState | null
   return RANK[now] >= RANK[was] ? now : was;
 }
 
-function onReceipt(before: Conversation, data: ReceiptData): Conversation {
-  if (data?.fromMe || !Array.isArray(data?.messageIds)) return before;
-  const state: SendState | null =
-    data.kind === "delivered" ? "delivered" : ["read", "played"].includes(data.kind) ? "read" : null;
-  if (state === null) return before;
-  return data.messageIds.reduce<Conversation>((known, id) => {
-    const item = known.items[known.keys[id] ?? ""];
-    const next = item?.fromMe ? further(item.state, state) : null;
-    return item === undefined || next === null || next === item.state
-      ? known
-      : withItem(known, { ...item, state: next });
-  }, before);
+function itemBy(known: Conversation, id: string | null | undefined): Item | undefined {
+  return known.items.get(known.keys.get(id ?? "") ?? "");
 }
 
-function onTarget(
-  before: Conversation,
-  data: ChangeData,
-  change: (item: Item, data: ChangeData) => Item,
-): Conversation {
-  const item = before.items[before.keys[data?.targetId ?? ""] ?? ""];
-  return item === undefined ? before : withItem(before, change(item, data));
+function onReceipt(draft: Draft, data: ReceiptData): void {
+  if (data?.fromMe || !Array.isArray(data?.messageIds)) return;
+  const state: SendState | null =
+    data.kind === "delivered" ? "delivered" : ["read", "played"].includes(data.kind) ? "read" : null;
+  if (state === null) return;
+  for (const id of data.messageIds) {
+    const item = itemBy(draft.known, id);
+    const next = item?.fromMe ? further(item.state, state) : null;
+    if (item !== undefined && next !== null && next !== item.state) draft.item({ ...item, state: next });
+  }
+}
+
+function onTarget(draft: Draft, data: ChangeData, change: (item: Item, data: ChangeData) => Item): void {
+  const item = itemBy(draft.known, data?.targetId);
+  if (item !== undefined) draft.item(change(item, data));
 }
 
 function reacted(reactions: Item["reactions"], data: ChangeData): Item["reactions"] {
@@ -237,24 +277,18 @@ function gone(item: Item): Item {
   return { ...item, text: null, media: null, extra: null, reactions: {}, revoked: true };
 }
 
-function onSend(before: Conversation, job: SendJob): Conversation {
-  const item = before.items[before.keys[job?.id ?? ""] ?? before.keys[job?.messageId ?? ""] ?? ""];
-  if (item === undefined) return before;
+function onSend(draft: Draft, job: SendJob): void {
+  const item = itemBy(draft.known, job?.id) ?? itemBy(draft.known, job?.messageId);
+  if (item === undefined) return;
   const state = further(item.state === "sent" && item.jobId === null ? null : item.state, job.state);
-  return withItem(before, {
-    ...item,
-    jobId: job.id,
-    messageId: job.messageId ?? item.messageId,
-    state,
-    error: job.error,
-  });
+  draft.item({ ...item, jobId: job.id, messageId: job.messageId ?? item.messageId, state, error: job.error });
 }
 
 /** Whether a send is one nobody has told the words of: they are stored by now. */
 export function isUnknownSend(known: Conversation, frame: Frame): boolean {
   if (frame.type !== "send_result") return false;
   const job = frame.data as SendJob;
-  return known.keys[job.id] === undefined && known.keys[job.messageId ?? ""] === undefined;
+  return !known.keys.has(job.id) && !known.keys.has(job.messageId ?? "");
 }
 
 export interface ChatView {
@@ -268,18 +302,20 @@ export interface ChatView {
 /** Chats, the one with the newest message first; messages oldest first. */
 export function chats(known: Conversation): ReadonlyArray<ChatView> {
   const byChat = new Map<string, Item[]>();
-  for (const item of Object.values(known.items)) {
+  for (const item of known.items.values()) {
     // A person's older messages may stand under another form of their address.
-    const chat = known.addresses[item.chat] ?? item.chat;
-    byChat.set(chat, [...(byChat.get(chat) ?? []), item]);
+    const chat = known.addresses.get(item.chat) ?? item.chat;
+    const items = byChat.get(chat);
+    if (items === undefined) byChat.set(chat, [item]);
+    else items.push(item);
   }
   return [...byChat]
     .flatMap(([chat, items]) => {
-      const sorted = items.toSorted((one, other) => one.at - other.at || (one.key < other.key ? -1 : 1));
-      const last = sorted.at(-1);
+      items.sort((one, other) => one.at - other.at || (one.key < other.key ? -1 : 1));
+      const last = items.at(-1);
       return last === undefined
         ? []
-        : [{ chat, name: known.names[chat] ?? null, group: chat.endsWith("@g.us"), last, items: sorted }];
+        : [{ chat, name: known.names.get(chat) ?? null, group: chat.endsWith("@g.us"), last, items }];
     })
     .toSorted((one, other) => other.last.at - one.last.at);
 }
