@@ -62,17 +62,30 @@ async def test_every_address_of_the_page_is_its_document(build: Path) -> None:
         assert (await client.get("/.made-of")).status == 404
 
 
-async def test_compression(build: Path) -> None:
-    """Large files go out with gzip to whoever takes it, whole to others."""
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip", "gzip"),
+        ("BR;q=0.5", "br"),
+        ("br;q=0, gzip;q=1.0", "gzip"),
+        ("br;q=0.000, xgzip", None),
+        ("identity", None),
+    ],
+)
+async def test_compression(build: Path, accepted: str, encoding: str | None) -> None:
+    """Large files go out as small as whoever asks takes them: as the build compressed them, with gzip, or whole."""
+    (build / "assets" / "index-1a2b3c4d.js.br").write_bytes(b"as the build made it")
     async with served(build) as client:
-        for accepted, packed in (("gzip, br", True), ("identity", False)):
-            answer = await client.get(
-                "/assets/index-1a2b3c4d.js", headers={"Accept-Encoding": accepted}, auto_decompress=False
-            )
-            body = await answer.read()
-            assert (gzip.decompress(body) if packed else body).decode() == SCRIPT
-            assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
-            assert answer.headers["Vary"] == "Accept-Encoding"
+        answer = await client.get(
+            "/assets/index-1a2b3c4d.js", headers={"Accept-Encoding": accepted}, auto_decompress=False
+        )
+        body = await answer.read()
+        assert {"br": b"as the build made it"}.get(str(encoding), body) == body
+        assert encoding == "br" or (gzip.decompress(body) if encoding else body).decode() == SCRIPT
+        assert answer.headers.get("Content-Encoding") == encoding
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert (await client.get("/assets/index-1a2b3c4d.js.br")).status == 404
 
 
 async def test_without_a_build(tmp_path: Path) -> None:

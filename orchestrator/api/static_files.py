@@ -55,21 +55,29 @@ class File:
     """One file, ready to be sent."""
 
     body: bytes
-    packed: bytes | None
-    """With gzip, when that is worth it."""
+    packed: dict[str, bytes]
+    """Compressed, by the encoding's name, the best first; empty when it is not worth it."""
     content_type: str
     headers: dict[str, str]
 
     def answer(self, request: web.Request) -> web.Response:
         """Return it as a response to this request."""
         headers = {**POLICY, **self.headers}
-        if self.packed is None:
-            return web.Response(body=self.body, content_type=self.content_type, charset="utf-8", headers=headers)
-        headers["Vary"] = "Accept-Encoding"
-        if "gzip" not in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=self.body, content_type=self.content_type, charset="utf-8", headers=headers)
-        headers["Content-Encoding"] = "gzip"
-        return web.Response(body=self.packed, content_type=self.content_type, charset="utf-8", headers=headers)
+        body = self.body
+        if self.packed:
+            headers["Vary"] = "Accept-Encoding"
+            taken = _taken(request.headers.get("Accept-Encoding", ""))
+            encoding = next((name for name in self.packed if name in taken), None)
+            if encoding is not None:
+                headers["Content-Encoding"] = encoding
+                body = self.packed[encoding]
+        return web.Response(body=body, content_type=self.content_type, charset="utf-8", headers=headers)
+
+
+def _taken(accepted: str) -> set[str]:
+    """Return the encodings a client names without refusing them."""
+    wishes = (each.replace(" ", "").lower().partition(";q=") for each in accepted.split(","))
+    return {name for name, _, weight in wishes if weight.strip("0.") or not weight}
 
 
 def built() -> Traversable:
@@ -80,14 +88,14 @@ def built() -> Traversable:
 def files(page: Traversable) -> dict[str, File]:
     """Return every file by its address (as aiohttp writes patterns); `/` alone is missing without a built page."""
     static = resources.files("orchestrator.api").joinpath("static")
-    found = {address: _read(static.joinpath(name), ASK_ANEW) for address, name in STATIC.items()}
-    document = page.joinpath("index.html")
-    if not document.is_file():
+    found = {address: _read(static, name, ASK_ANEW) for address, name in STATIC.items()}
+    if not page.joinpath("index.html").is_file():
         return found
-    found |= dict.fromkeys(PAGE_ADDRESSES, _read(document, ASK_ANEW))
-    found["/theme.js"] = _read(page.joinpath("theme.js"), ASK_ANEW)
-    assets = [each for each in page.joinpath("assets").iterdir() if each.name.rpartition(".")[2] in _TYPES]
-    return found | {f"/assets/{each.name}": _read(each, FOR_GOOD) for each in assets}
+    found |= dict.fromkeys(PAGE_ADDRESSES, _read(page, "index.html", ASK_ANEW))
+    found["/theme.js"] = _read(page, "theme.js", ASK_ANEW)
+    folder = page.joinpath("assets")
+    assets = [each.name for each in folder.iterdir() if each.name.rpartition(".")[2] in _TYPES]
+    return found | {f"/assets/{name}": _read(folder, name, FOR_GOOD) for name in assets}
 
 
 def add_files(app: web.Application, page: Traversable) -> None:
@@ -112,7 +120,12 @@ async def _not_built(_: web.Request) -> web.StreamResponse:
     return web.Response(text=f"{NOT_BUILT}\n", status=503, headers={**POLICY, **ASK_ANEW})
 
 
-def _read(path: Traversable, headers: dict[str, str]) -> File:
-    body = path.read_bytes()
-    packed = gzip.compress(body, 9, mtime=0) if len(body) > _WORTH_COMPRESSING else None
-    return File(body, packed, _TYPES[path.name.rpartition(".")[2]], headers)
+def _read(folder: Traversable, name: str, headers: dict[str, str]) -> File:
+    body = folder.joinpath(name).read_bytes()
+    packed = {}
+    # The build compresses better than the standard library can.
+    if (better := folder.joinpath(f"{name}.br")).is_file():
+        packed["br"] = better.read_bytes()
+    if len(body) > _WORTH_COMPRESSING:
+        packed["gzip"] = gzip.compress(body, 9, mtime=0)
+    return File(body, packed, _TYPES[name.rpartition(".")[2]], headers)

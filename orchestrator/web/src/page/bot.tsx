@@ -1,6 +1,7 @@
 /** One bot: status with its cause and next action, facts, last day, conversations and live events. Owns the layout. */
 import { type ReactNode, useEffect, useState } from "react";
 import type { Bot } from "../generated.js";
+import "./css/parts.css";
 import { useBotMenu } from "./bot_menu.js";
 import { NextAction } from "./bot_row.js";
 import { steer } from "./commands.js";

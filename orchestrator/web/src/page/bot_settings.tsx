@@ -1,6 +1,7 @@
 /** Name, device name and proxy of a bot that is there already. The present proxy is never shown: it is write-only. */
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import type { Bot } from "../generated.js";
+import { nameFault } from "./draft.js";
 import { useBots } from "./live.js";
 import { Dialog } from "./parts/dialog.js";
 import { Button, Field } from "./parts/ui.js";
@@ -8,7 +9,6 @@ import { ProxyField, type ProxyState } from "./proxy_field.js";
 import { ask, Problem } from "./rest.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
-import { nameFault } from "./wizard_new.js";
 
 interface BotSettingsProps {
   readonly bot: Bot;

@@ -1,6 +1,7 @@
 /** The list of bots: who acts is the first sorting; what is on the screen is in the document. Owns filter and groups. */
 import { type ReactNode, useMemo, useState } from "react";
 import type { Bot } from "../generated.js";
+import "./css/parts.css";
 import { BotList } from "./bot_list.js";
 import { Icon } from "./icons.js";
 import { useBots, useConnection, useLoaded, useShared } from "./live.js";

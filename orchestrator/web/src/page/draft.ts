@@ -2,6 +2,7 @@
  * What was typed into the wizard so far. Name and device name live as long as the tab; the proxy and the expected number
  * are secrets and stay in memory.
  */
+import type { Bot } from "../generated.js";
 import { fill } from "./say.js";
 import { WIZARD } from "./texts/wizard.js";
 
@@ -14,6 +15,7 @@ export interface Draft {
 }
 
 const KEY = "draft";
+export const MOST_NAME = 64;
 const MOST_DEVICE = 50;
 const EMPTY: Draft = { name: "", deviceName: null, proxy: "", expectedPhone: "" };
 
@@ -76,3 +78,16 @@ export const askedPhones = {
   set: (bot: string, phone: string) => void codePhones.set(bot, phone),
   of: (bot: string): string | undefined => codePhones.get(bot),
 };
+
+/** What is wrong with a name, or null. */
+export function nameFault(
+  name: string,
+  bots: { readonly [id: string]: Bot },
+  own: string | null = null,
+): string | null {
+  const plain = name.trim();
+  if (plain === "") return WIZARD.name.none;
+  if ([...plain].length > MOST_NAME) return WIZARD.name.long;
+  const taken = Object.values(bots).some((bot) => bot.id !== own && bot.name.toLowerCase() === plain.toLowerCase());
+  return taken ? WIZARD.name.taken : null;
+}

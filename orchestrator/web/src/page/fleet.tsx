@@ -1,4 +1,5 @@
 /** Operators' page: figures, bots over time, incidents, workers, sockets. Asked for every 5 s, not per event. */
+import "./css/parts.css";
 import { type ReactNode, useEffect, useState } from "react";
 import type { FleetHistory, FleetNow, IncidentList } from "../generated.js";
 import { Incidents, Sockets, Workers } from "./fleet_parts.js";

@@ -1,28 +1,38 @@
 /** Where the page begins: the code leaves the address, somebody signs in, the client starts, a route is shown. */
-import { lazy, type ReactNode, StrictMode, Suspense, useEffect, useState } from "react";
+import { type ReactNode, StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import type { Bot } from "../generated.js";
 import { acquireUnifiedClient } from "../registry.js";
 import type { Lease } from "../types.js";
 import "./css/index.css";
-import { BotPage } from "./bot.js";
-import { BotsPage } from "./bots.js";
 import { Keys, useCommandBar } from "./keys.js";
 import { SharedContext, useBot, useLoaded } from "./live.js";
 import { Notifier } from "./notifier.js";
+import { Part, Shown } from "./part.js";
 import { type Route, routeOf, usePlace } from "./router.js";
 import { cookieTokens, type Session, signIn, takeCode } from "./session.js";
 import { Nowhere, Shell } from "./shell.js";
 import { Away, SignedOut } from "./signed_out.js";
 import { PAGE } from "./texts/page.js";
 import { followSystem } from "./theme.js";
-import { LinkPage } from "./wizard_link.js";
-import { NamePage, OptionsPage } from "./wizard_new.js";
-import { ReadyPage } from "./wizard_ready.js";
-
-const FleetPage = lazy(() => import("./fleet.js"));
 
 const code = takeCode(location, history);
+
+const NOTHING = {};
+const bots = new Part(() => import("./bots.js").then((file) => file.BotsPage));
+const bot = new Part(() => import("./bot.js").then((file) => file.BotPage));
+const fleet = new Part(() => import("./fleet.js").then((file) => file.default));
+const name = new Part(() => import("./wizard_new.js").then((file) => file.NamePage));
+const options = new Part(() => import("./wizard_new.js").then((file) => file.OptionsPage));
+const link = new Part(() => import("./wizard_link.js").then((file) => file.LinkPage));
+const ready = new Part(() => import("./wizard_ready.js").then((file) => file.ReadyPage));
+
+/** The part is on its way while somebody signs in. */
+function askFor(route: Route): void {
+  if (route.page === "new") name.ask();
+  else if (route.page !== "nowhere") ({ bots, bot, fleet, link, ready })[route.page].ask();
+}
+askFor(routeOf(location.pathname));
 const RETRY_MS = 1_000;
 
 type Start =
@@ -113,27 +123,44 @@ function show(route: Route, onSearch: () => void): ReactNode {
     case "bots":
       return (
         <Shell tab="bots" onSearch={onSearch}>
-          <BotsPage />
+          <Shown part={bots} of={NOTHING} />
         </Shell>
       );
     case "new":
-      return route.step === "name" ? <NamePage /> : <OptionsPage />;
+      return route.step === "name" ? <Shown part={name} of={NOTHING} /> : <Shown part={options} of={NOTHING} />;
     case "link":
       return (
-        <WithBot key={route.bot} id={route.bot} onSearch={onSearch} show={(bot) => <LinkPage bot={bot} />} whole />
+        <WithBot
+          key={route.bot}
+          id={route.bot}
+          onSearch={onSearch}
+          show={(one) => <Shown part={link} of={{ bot: one }} />}
+          whole
+        />
       );
     case "ready":
       return (
-        <WithBot key={route.bot} id={route.bot} onSearch={onSearch} show={(bot) => <ReadyPage bot={bot} />} whole />
+        <WithBot
+          key={route.bot}
+          id={route.bot}
+          onSearch={onSearch}
+          show={(one) => <Shown part={ready} of={{ bot: one }} />}
+          whole
+        />
       );
     case "bot":
-      return <WithBot key={route.bot} id={route.bot} onSearch={onSearch} show={(bot) => <BotPage bot={bot} />} />;
+      return (
+        <WithBot
+          key={route.bot}
+          id={route.bot}
+          onSearch={onSearch}
+          show={(one) => <Shown part={bot} of={{ bot: one }} />}
+        />
+      );
     case "fleet":
       return (
         <Shell tab="fleet" onSearch={onSearch}>
-          <Suspense>
-            <FleetPage />
-          </Suspense>
+          <Shown part={fleet} of={NOTHING} />
         </Shell>
       );
     case "nowhere":

@@ -6,12 +6,12 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef } from "react";
 import type { Bot } from "../generated.js";
 import type { State } from "../types.js";
 import { announce } from "./announce.js";
-import { BotSettings } from "./bot_settings.js";
 import { useNow } from "./clock.js";
 import { type LinkActions, useLinkActions } from "./link_actions.js";
 import { LinkCard } from "./link_card.js";
 import { useBots, useConnection, useLive, useShared } from "./live.js";
 import { banCode, offlineSync } from "./log_queries.js";
+import { Part, Shown } from "./part.js";
 import { Confirm } from "./parts/dialog.js";
 import { Button } from "./parts/ui.js";
 import { PairingCode, PhoneEntry } from "./phone_panel.js";
@@ -26,6 +26,9 @@ import { type LinkView, linkView, otherBot } from "./view/link.js";
 import { Wizard } from "./wizard.js";
 
 const DEFAULT_TRIES = 10;
+
+/** Few change the proxy here: it is no part of what everybody loads. */
+const settings = new Part(() => import("./bot_settings.js").then((file) => file.BotSettings));
 
 export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
   const { session } = useShared();
@@ -159,7 +162,8 @@ function Questions({ bot, actions }: { readonly bot: Bot; readonly actions: Link
     );
   }
   if (actions.asking === "proxy") {
-    return <BotSettings bot={bot} onClose={() => actions.ask(null)} onSaved={() => void actions.act("retry")} />;
+    const of = { bot, onClose: () => actions.ask(null), onSaved: () => void actions.act("retry") };
+    return <Shown part={settings} of={of} />;
   }
   return null;
 }

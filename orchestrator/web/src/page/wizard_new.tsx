@@ -1,7 +1,7 @@
 /** Name and Options: what a bot is called, how it shows on the phone, how it reaches WhatsApp. Creates the bot. */
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import type { Bot } from "../generated.js";
-import { deviceNameOf, dropDraft, expectedPhones, keepDraft, readDraft } from "./draft.js";
+import { deviceNameOf, dropDraft, expectedPhones, keepDraft, MOST_NAME, nameFault, readDraft } from "./draft.js";
 import { Icon } from "./icons.js";
 import { useBots } from "./live.js";
 import { Button, Field } from "./parts/ui.js";
@@ -13,8 +13,6 @@ import { useTitle } from "./shell.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
 import { Wizard } from "./wizard.js";
-
-const MOST_NAME = 64;
 
 const leaveWizard = () => {
   dropDraft();
@@ -76,19 +74,6 @@ export function NamePage(): ReactNode {
       </div>
     </Wizard>
   );
-}
-
-/** What is wrong with a name, or null. */
-export function nameFault(
-  name: string,
-  bots: { readonly [id: string]: Bot },
-  own: string | null = null,
-): string | null {
-  const plain = name.trim();
-  if (plain === "") return WIZARD.name.none;
-  if ([...plain].length > MOST_NAME) return WIZARD.name.long;
-  const taken = Object.values(bots).some((bot) => bot.id !== own && bot.name.toLowerCase() === plain.toLowerCase());
-  return taken ? WIZARD.name.taken : null;
 }
 
 function useFocus() {
