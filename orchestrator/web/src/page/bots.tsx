@@ -1,5 +1,5 @@
 /** The list of bots: who acts is the first sorting; what is on the screen is in the document. Owns filter and groups. */
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useDeferredValue, useMemo, useState } from "react";
 import type { Bot } from "../generated.js";
 import "./css/parts.css";
 import { BotList } from "./bot_list.js";
@@ -40,7 +40,9 @@ interface FilledProps {
 
 function Filled({ all, counts, show, asked }: FilledProps): ReactNode {
   const [words, setWords] = useState(asked);
-  const shown = useMemo(() => sections(found(all, words), show), [all, words, show]);
+  // What is typed and pressed is drawn first, the list it changes right after.
+  const [looked, group] = [useDeferredValue(words), useDeferredValue(show)];
+  const shown = useMemo(() => sections(found(all, looked), group), [all, looked, group]);
   const few = all.length < ENOUGH_FOR_GROUPS;
   return (
     <>
