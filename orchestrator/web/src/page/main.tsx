@@ -27,10 +27,20 @@ const options = new Part(() => import("./wizard_new.js").then((file) => file.Opt
 const link = new Part(() => import("./wizard_link.js").then((file) => file.LinkPage));
 const ready = new Part(() => import("./wizard_ready.js").then((file) => file.ReadyPage));
 
-/** The part is on its way while somebody signs in. */
+/** Parts by where they are shown, and those that are likely to be wanted from there: nobody waits for them then. */
+const PARTS = {
+  bots: [bots, name, bot],
+  new: [name, options],
+  link: [link],
+  ready: [ready, bot],
+  bot: [bot, bots],
+  fleet: [fleet, bots],
+  nowhere: [bots],
+};
+
+/** Parts are on their way while somebody signs in. */
 function askFor(route: Route): void {
-  if (route.page === "new") name.ask();
-  else if (route.page !== "nowhere") ({ bots, bot, fleet, link, ready })[route.page].ask();
+  for (const part of PARTS[route.page]) part.ask();
 }
 askFor(routeOf(location.pathname));
 const RETRY_MS = 1_000;
@@ -108,6 +118,7 @@ function useNewCode(): void {
 function Routed(): ReactNode {
   const { path } = usePlace();
   const route = routeOf(path);
+  useEffect(() => askFor(routeOf(path)), [path]);
   const bar = useCommandBar();
   return (
     <>
