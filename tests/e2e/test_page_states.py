@@ -32,6 +32,7 @@ APART = {"expired", "devices"}
 
 @pytest.fixture
 def server_options() -> tuple[str, ...]:
+    """Few tries, so that they can be used up; a bot may have a proxy on loopback."""
     return ("--max-link-attempts-per-hour", "2", "--proxy-allow", "127.0.0.0/8")
 
 
@@ -235,8 +236,8 @@ async def _socket_lost(here: World, bot: str) -> None:
     assert drawn is not None and drawn not in await here.page.content(), "a code that may be old leaves the page"
 
 
-async def test_states_of_other_libraries(tmp_path: Path, tell: Tell) -> None:
-    """What the library never tells comes from the simulated driver; there a button plays the phone."""
+async def test_what_the_library_never_tells(tmp_path: Path, tell: Tell) -> None:
+    """It comes from the simulated driver as a session's event; there a button plays the phone."""
     async with simulated(tmp_path, tell=tell) as here:
         bot = await here.bot("Five devices")
         await here.take("scan", "simulated driver: codes on offer", readable=True, picture="scan-simulated")
