@@ -65,7 +65,7 @@ export const BotRow = memo(function BotRow({ bot, position, of, ribbon, live }: 
 
 function numberOf({ account, status }: Bot): string {
   if (account !== null) return shortened(account.phone);
-  return status === "logged_out" ? PAGE.list.unlinked : PAGE.list.noNumber;
+  return status === "logged_out" || status === "blocked" ? PAGE.list.unlinked : PAGE.list.noNumber;
 }
 
 function restarts(bot: Bot, ribbon: History | undefined): number {

@@ -54,8 +54,23 @@ function IncidentRow({ incident }: { readonly incident: Incident }): ReactNode {
       </span>
       <h3>{incident.title || incident.kind.replaceAll("_", " ")}</h3>
       <span className="meta num">{when}</span>
-      <p>{parts.filter(Boolean).join(" ")}</p>
+      <p>
+        <Words text={parts.filter(Boolean).join(" ")} />
+      </p>
     </article>
+  );
+}
+
+/** What stands between backquotes is to be typed. */
+function Words({ text }: { readonly text: string }): ReactNode {
+  return text.split("`").map((part, index) =>
+    index % 2 === 1 ? (
+      <code className="mono" key={part}>
+        {part}
+      </code>
+    ) : (
+      part
+    ),
   );
 }
 

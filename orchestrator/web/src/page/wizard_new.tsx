@@ -76,6 +76,7 @@ export function NamePage(): ReactNode {
   );
 }
 
+/** The field to type into first, so that Enter alone goes on. */
 function useFocus() {
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []);
@@ -94,6 +95,7 @@ export function OptionsPage(): ReactNode {
   const [proxy, setProxy] = useState<ProxyState>("untested");
   const [fault, setFault] = useState<Fault | null>(null);
   const [busy, setBusy] = useState(false);
+  const field = useFocus();
   const change = (changes: Parameters<typeof keepDraft>[0]) => {
     setDraft(keepDraft(changes));
     setFault(null);
@@ -124,6 +126,7 @@ export function OptionsPage(): ReactNode {
             label={words.device}
             value={draft.deviceName ?? deviceNameOf(draft)}
             maxLength={50}
+            innerRef={field}
             help={words.deviceHelp}
             error={near("deviceName")}
             onChange={(deviceName) => change({ deviceName })}
@@ -147,7 +150,7 @@ export function OptionsPage(): ReactNode {
           />
           <OtherFault fault={fault} />
           <div className="acts flat">
-            <Button kind="pri" large type="submit" busy={busy}>
+            <Button kind="pri" large type="submit" busy={busy} kbd="↵">
               {proxyOn && proxy === "bad" ? words.anyway : words.go}
             </Button>
             <Button kind="ghost" large onClick={() => go("/new")}>
