@@ -28,6 +28,7 @@ from orchestrator.cli_client import (
     target,
     terminal,
 )
+from orchestrator.cli_words import bot_rows
 
 bots = typer.Typer(help="Bots: list, create, link, start, stop, delete.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -61,13 +62,7 @@ def _show(bot: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(bot)
         return
-    columns([(name, _plain(value)) for name, value in bot.items() if value is not None])
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
-    return str(value)
+    columns([*bot_rows(bot)])
 
 
 @bots.command("list")

@@ -77,11 +77,12 @@ def status(
     if as_json:
         print_json({"version": version, "fleet": fleet, "incidents": incidents["incidents"]})
         return
-    simulated = "  SIMULATED" if version["simulated"] else ""
-    library = version["library"] or version["driver"]
+    library = "SIMULATED" if version["simulated"] else version["library"] or version["driver"]
     up = _span(fleet["at"] - fleet["startedAt"])
-    print(f"{at.url}  version {version['version']} ({library}), up {up}{simulated}\n")
+    print(f"{at.url}  version {version['version']} ({library}), up {up}\n")
     columns(_rows(fleet))
+    if incidents["incidents"]:
+        print()
     for incident in incidents["incidents"]:
         _print_incident(incident)
 
@@ -125,7 +126,7 @@ def _print_incident(incident: dict[str, Any]) -> None:
     begun = datetime.fromtimestamp(incident["since"] / 1000).astimezone()
     open_now = incident["until"] is None
     length = "open" if open_now else f"over after {_span(incident['until'] - incident['since'])}"
-    print(f"\n{'!' if open_now else ' '} {begun:%H:%M}  {incident['title']} ({incident['bots']} bots, {length})")
+    print(f"{'!' if open_now else ' '} {begun:%H:%M}  {incident['title']} ({incident['bots']} bots, {length})")
     if open_now:
         print(f"         {incident['text']}")
         if incident["action"]:

@@ -97,7 +97,7 @@ async def test_a_bots_life(world: Simulated, ada: Shell) -> None:
     bot = made.split()[0]
     assert made.split()[-1] == "stopped"
     shown = (await ada.ok("bots", "show", "front desk")).out
-    assert re.search(r"^deviceName +Desk$", shown, re.MULTILINE)
+    assert re.search(r"^device +Desk$", shown, re.MULTILINE)
     linking = await ada.begin("bots", "link", bot)
     await world.phone(bot).scan()
     out, err = await asyncio.wait_for(linking.communicate(), WAIT_S)
