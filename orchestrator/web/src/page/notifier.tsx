@@ -35,7 +35,7 @@ function useStatusToasts(client: UnifiedClient): void {
       // Whoever has opened a bot's page meanwhile is told there.
       const [first, ...more] = [...changed.values()].filter((bot) => !isOpen(bot.id));
       changed.clear();
-      if (first !== undefined) announce(sentence(first, more.length));
+      if (first !== undefined && !inWizard()) announce(sentence(first, more.length));
     };
     for (const bot of Object.values(client.getState().bots)) groups.current.set(bot.id, groupOf(bot));
     const stop = client.onFrame((frame) => {
@@ -65,6 +65,11 @@ function botOf(frame: Frame, state: State): Bot | null {
 /** Whether the bot's own page says it already. */
 function isOpen(bot: string): boolean {
   return location.pathname.startsWith(`/bots/${bot}`);
+}
+
+/** Who is linking a bot hears of that alone. */
+function inWizard(): boolean {
+  return /^\/new\b|\/(link|ready)$/.test(location.pathname);
 }
 
 function tell(client: UnifiedClient, bot: Bot): void {
