@@ -15,7 +15,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "wiring",
         "cli",
         "cli_client",
-        "cli_output",
+        "cli_words",
         "cli_bots",
         "cli_events",
         "cli_demo",
