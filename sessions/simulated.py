@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sessions import kinds, model, pictures
+from sessions.media import upload_s
 from sessions.model import LID_SERVER, Account, Found, Jid, Outgoing, SendOutcome
 from sessions.session import NotReady, Outlet, SessionSpec
 from sessions.simulated_phone import PhoneError as PhoneError
@@ -120,9 +121,19 @@ class SimulatedSession:
             return outcome
 
     async def _upload(self, outgoing: model.OutgoingMedia) -> TakenFile | SendOutcome:
-        """Look at a file as the real session does: in a thread, and refused for good when it is not there."""
-        if self._server.refuse_uploads:
-            return model.NotSent("media")
+        """Look at a file as the real session does: in a thread, and refused for good when it is not there; unless the
+        media hosts take none."""
+        match self._server.uploads:
+            case "refuse":
+                return model.NotSent("media")
+            case "never":
+                return model.SendRejected("media_failed", 413)
+            case "hang":
+                self._server.upload_hangs.set()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), upload_s(outgoing.size))
+                    return model.NotSent("gone")
+                return model.NotSent("media")
         try:
             return await in_thread("upload", lambda: take_file(outgoing))
         except OSError:

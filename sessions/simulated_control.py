@@ -26,12 +26,12 @@ from sessions.simulated_store import Inbox, TextIn, new_message_id
 from sessions.slots import Slots
 
 COMMANDS = frozenset({
-    "scan", "enter_code", "refuse", "exceed_devices", "expire_codes", "scan_without_multidevice", "ask_for_passkey",
-    "unlink", "write", "text", "history", "say", "react", "edit", "revoke", "odd_message", "receipt", "leave_whatsapp",
-    "drop", "reconnect", "unreachable", "refuse_login", "ban", "replace", "outdated", "stream_error", "keepalive_timeout",
-    "keepalive_restored", "refuse_sends", "refuse_uploads", "mute_sends", "kill_pump", "hang_in_stop", "freeze", "die",
-    "make_group", "group_text", "group_rename", "group_describe", "group_add", "group_remove", "group_promote",
-    "group_demote", "group_announce", "presence", "call", "take_call", "end_call",
+    "scan", "enter_code", "refuse", "exceed_devices", "next_code", "expire_codes", "scan_without_multidevice",
+    "ask_for_passkey", "unlink", "write", "text", "history", "say", "react", "edit", "revoke", "odd_message",
+    "receipt", "leave_whatsapp", "drop", "reconnect", "unreachable", "refuse_login", "ban", "replace", "outdated",
+    "stream_error", "keepalive_timeout", "keepalive_restored", "refuse_sends", "uploads", "mute_sends", "kill_pump",
+    "hang_in_stop", "freeze", "die", "make_group", "group_text", "group_rename", "group_describe", "group_add",
+    "group_remove", "group_promote", "group_demote", "group_announce", "presence", "call", "take_call", "end_call",
 })  # fmt: skip
 """Methods of the phone that can be called from outside."""
 

@@ -18,7 +18,7 @@ import msgspec
 from sessions import kinds, model
 from sessions.simulated_groups import PhoneError as PhoneError
 from sessions.simulated_groups import SimulatedCircle
-from sessions.simulated_server import Received, SimulatedServer
+from sessions.simulated_server import Received, SimulatedServer, Uploads
 from sessions.simulated_store import Saved, TextIn, load, new_message_id, save
 
 
@@ -60,6 +60,11 @@ class SimulatedPhone(SimulatedCircle):
         self._offering()
         self._server.emit(model.PairFailed("error", "device_limit"))
         self._server.over()
+
+    def next_code(self) -> None:
+        """Let the code on offer run out: WhatsApp offers the next one."""
+        self._offering()
+        self._server.next_code()
 
     def expire_codes(self) -> None:
         """Let the remaining codes run out at once."""
@@ -233,9 +238,13 @@ class SimulatedPhone(SimulatedCircle):
         """Answer sends with this error number from now on; None acknowledges them again."""
         self._server.refuse_sends = number
 
-    def refuse_uploads(self, refuse: bool = True) -> None:
-        """Let the media hosts take no file."""
-        self._server.refuse_uploads = refuse
+    def uploads(self, how: Uploads) -> None:
+        """From now on the media hosts take files, refuse them for the moment or for good, or answer nothing."""
+        self._server.uploads = how
+
+    async def hanging_upload(self) -> None:
+        """Wait until an upload hangs."""
+        await self._server.upload_hangs.wait()
 
     def mute_sends(self, mute: bool = True) -> None:
         """Never acknowledge sends."""

@@ -24,6 +24,7 @@ from sessions.session import Outlet, SessionSpec
 from sessions.simulated_groups import Groups
 from sessions.simulated_store import Inbox, Saved, TextIn, erase, lid_of, load, number_of_bot, person, save
 
+Uploads = Literal["", "refuse", "never", "hang"]
 State = Literal["new", "offering", "pairing", "connecting", "connected", "offline", "over", "stopped"]
 
 _encoder = msgspec.msgpack.Encoder()
@@ -90,6 +91,7 @@ class SimulatedServer:
         self.account: Account | None = None
         self.code: str | None = None
         """The QR code on offer."""
+        self._code_index = 0
         self.pairing_code: str | None = None
         self.restarts = 0
         """How often the stream was restarted after pairing (515)."""
@@ -98,7 +100,10 @@ class SimulatedServer:
         self.absent: set[str] = set()
         """Numbers that are not on WhatsApp."""
         self.refuse_sends: int | None = None
-        self.refuse_uploads = False
+        self.uploads: Uploads = ""
+        """What the media hosts do with a file: take it, refuse it for the moment or for good, or answer nothing."""
+        self.upload_hangs = asyncio.Event()
+        """Set when one does."""
         self.mute_sends = False
         """Sends are never acknowledged."""
         self.hang_in_stop = False
@@ -177,16 +182,19 @@ class SimulatedServer:
         if self.unreachable is not None:
             self._start_failed(self.unreachable)
         else:
-            self._offer(1)
+            self.next_code()
 
-    def _offer(self, index: int) -> None:
-        if index > texts.QR_CODES:
+    def next_code(self) -> None:
+        """Offer the next code, or end the attempt after the last."""
+        self.cancel_timers()
+        self._code_index += 1
+        if self._code_index > texts.QR_CODES:
             self.codes_expired()
             return
         self.code = f"https://wa.me/settings/linked_devices#{secrets.token_urlsafe(48)}"
-        offer = texts.qr_offered(self.code, index)
+        offer = texts.qr_offered(self.code, self._code_index)
         self._outlet.deliver(None, self.wall_ms(), offer)
-        self.later(offer.lives_s, lambda: self._offer(index + 1))
+        self.later(offer.lives_s, self.next_code)
 
     def codes_expired(self) -> None:
         """All codes are used up, or WhatsApp closed the line before pairing."""

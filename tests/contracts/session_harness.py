@@ -220,8 +220,7 @@ class Harness(ABC):
 
     @abstractmethod
     async def uploads(self, how: Literal["", "refuse", "hang", "never"]) -> None:
-        """What becomes of uploads from now on: taken, refused for the moment, unanswered (when that can be played), or
-        refused for what they are (when that can be played)."""
+        """What becomes of uploads from now on: taken, refused for the moment, unanswered, or refused for what they are."""
 
     @abstractmethod
     async def hanging(self) -> None:

@@ -23,7 +23,8 @@ from sessions import model, wire
 from sessions.session import SessionSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 20.0
+WAIT_S = 60.0
+"""Deadline of every wait that names none; generous, because it is reached only by failing tests."""
 
 Frame = TypeVar("Frame")
 Event = TypeVar("Event", bound=model.SessionEvent)
@@ -201,24 +202,26 @@ class WorkerChild:
         def found() -> Iterator[Frame]:
             return (frame for frame in self.frames[after:] if isinstance(frame, kind) and where(frame))
 
-        async with self._changed:
-            try:
-                await asyncio.wait_for(self._changed.wait_for(lambda: next(found(), None) is not None), timeout_s)
-            except TimeoutError:
-                names = [type(frame).__name__ for frame in self.frames[after:]][-20:]
-                raise AssertionError(f"no {kind.__name__} within {timeout_s} s; the last frames were {names}") from None
+        await self._until(lambda: next(found(), None) is not None, kind.__name__, timeout_s)
         return next(found())
 
-    async def event(self, kind: type[Event], incarnation: str | None = None, count: int = 1) -> Event:
+    async def _until(self, true: Callable[[], bool], what: str, timeout_s: float) -> None:
+        async with self._changed:
+            try:
+                await asyncio.wait_for(self._changed.wait_for(true), timeout_s)
+            except TimeoutError:
+                names = [type(frame).__name__ for frame in self.frames][-20:]
+                raise AssertionError(f"no {what} within {timeout_s} s; the last frames were {names}") from None
+
+    async def event(
+        self, kind: type[Event], incarnation: str | None = None, count: int = 1, timeout_s: float = WAIT_S
+    ) -> Event:
         """The `count`-th event of a kind (of one incarnation)."""
 
         def seen() -> list[Event]:
             return [frame.event for frame in self.events(incarnation) if isinstance(frame.event, kind)]
 
-        def is_last(frame: wire.EventFrame) -> bool:
-            return isinstance(frame.event, kind) and len(seen()) >= count
-
-        await self.wait(wire.EventFrame, where=is_last)
+        await self._until(lambda: len(seen()) >= count, f"{kind.__name__} number {count}", timeout_s)
         return seen()[count - 1]
 
     def events(self, incarnation: str | None = None) -> list[wire.EventFrame]:
