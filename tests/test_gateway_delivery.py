@@ -233,7 +233,7 @@ async def test_a_client_that_stops_reading_is_closed_as_slow(transports: list[st
         await socket.ready()
         node.freeze()
         await publish_until(server, None, 50, 400)
-        await until(lambda: server.metrics.closings["slow_consumer"] == 1, 10.0, "slow_consumer")
+        await until(lambda: server.metrics.closings["slow_consumer"] == 1, what="slow_consumer")
         node.thaw()
         assert await socket.disconnected() in {"transport close", "transport error"}
         await socket.until(lambda: True)

@@ -17,7 +17,7 @@ from sessions.model import Content, MessageKind, QrOffered, ReceiptKind, Session
 from sessions.session import Session, SessionSpec
 from tests.contracts.group_harness import GroupHarness
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 """Deadline of every wait that names none; generous, because it is reached only by failing tests."""
 
 Event = TypeVar("Event", bound=SessionEvent)

@@ -130,12 +130,12 @@ class Ledger:
         """How many of them."""
         return len(self.entries(kind, after=after, **wanted))
 
-    async def wait(self, kind: Kind, timeout_s: float = 10.0, after: int = 0, **wanted: str | int) -> Entry:
+    async def wait(self, kind: Kind, timeout_s: float = 30.0, after: int = 0, **wanted: str | int) -> Entry:
         """The first such entry from number ``after`` on, past or future; Timeout when it does not come."""
         return (await self.wait_count(1, kind, timeout_s, after, **wanted))[0]
 
     async def wait_count(
-        self, count: int, kind: Kind, timeout_s: float = 10.0, after: int = 0, **wanted: str | int
+        self, count: int, kind: Kind, timeout_s: float = 30.0, after: int = 0, **wanted: str | int
     ) -> list[Entry]:
         """The first ``count`` such entries; Timeout when there are fewer after ``timeout_s``."""
         found = self.entries(kind, after=after, **wanted)

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any
 
 NODE_DIR = Path(__file__).resolve().parent.parent / "node"
-WAIT_S = 10.0
+WAIT_S = 30.0
 """Deadline of every wait that names none."""
 
 Line = dict[str, Any]

@@ -18,8 +18,8 @@ import aiohttp
 class RawSocket:
     """One WebSocket with the Engine.IO handshake done."""
 
-    patience_s = 5.0
-    """How long an answer may take."""
+    patience_s = 30.0
+    """How long an answer may take; generous, because only failing tests wait so long."""
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         self._websocket = websocket
@@ -66,7 +66,7 @@ class RawSocket:
                     if frame["type"] == type_:
                         return frame
 
-    async def ended(self, timeout_s: float = 5.0) -> float:
+    async def ended(self, timeout_s: float = 30.0) -> float:
         """Wait for the server to close the transport; return how long it was open, in seconds."""
         async with asyncio.timeout(timeout_s):
             while True:

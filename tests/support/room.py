@@ -63,10 +63,10 @@ class Journal:
     def gone(self, bot: str) -> list[SessionGone]:
         return [event for event in self.of(bot) if isinstance(event, SessionGone)]
 
-    async def until_told(self, bot: str, kind: str, timeout_s: float = 10.0) -> None:
+    async def until_told(self, bot: str, kind: str, timeout_s: float = 30.0) -> None:
         await until(lambda: kind in self.kinds(bot), timeout_s, f"{kind} of {bot}")
 
-    async def until_gone(self, bot: str, timeout_s: float = 10.0) -> SessionGone:
+    async def until_gone(self, bot: str, timeout_s: float = 30.0) -> SessionGone:
         await until(lambda: self.gone(bot), timeout_s, f"the end of {bot}")
         return self.gone(bot)[-1]
 

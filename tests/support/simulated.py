@@ -50,7 +50,7 @@ class Simulated:
         """Who plays this bot's phone."""
         return PhoneClient(self.server.data_dir / "run" / "phones", bot)
 
-    async def until(self, rest: Rest, bot: str, true: Callable[[Json], object], timeout_s: float = 15.0) -> Json:
+    async def until(self, rest: Rest, bot: str, true: Callable[[Json], object], timeout_s: float = 30.0) -> Json:
         """Poll a bot's record until a condition holds; return it."""
 
         async def read() -> Json:
@@ -66,7 +66,7 @@ class Simulated:
         return bot
 
 
-async def eventually(true: Callable[[], T | None], what: str, timeout_s: float = 10.0) -> T:
+async def eventually(true: Callable[[], T | None], what: str, timeout_s: float = 30.0) -> T:
     """Ask until the answer is true, of something in another process; return it."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.support.rest import Rest
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 _LOOK_S = 0.01
+_WAIT_S = 30.0
+"""Deadline of a wait that names none; generous, because it is reached only by failing tests."""
 
 
-async def until(true: Callable[[], object], timeout_s: float = 5.0, what: str = "condition") -> None:
+async def until(true: Callable[[], object], timeout_s: float = _WAIT_S, what: str = "condition") -> None:
     """Return as soon as `true()` holds; raises AssertionError at the deadline."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
