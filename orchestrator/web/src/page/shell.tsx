@@ -94,9 +94,11 @@ export function Pill(): ReactNode {
   const connection = useConnection();
   const view = socketView(connection, useNow());
   return (
-    <span className={`pill tone-${view.tone} ${connection.state}`} data-connection={connection.state}>
-      <span className="dot" />
-      <span className="num">{view.pill}</span>
+    <span className="pill-place">
+      <span className={`pill tone-${view.tone} ${connection.state}`} data-connection={connection.state}>
+        <span className="dot" />
+        <span className="num">{view.pill}</span>
+      </span>
     </span>
   );
 }
