@@ -35,35 +35,29 @@ _encode = msgspec.json.Encoder().encode
 
 def durable(event: Event, position: Position, prev: Position, *, replayed: bool) -> bytes:
     """Encode a committed event with its position and the one before it in what this client is given."""
-    return _bounded(
-        Frame(
-            id=event.id,
-            type=event.type,
-            bot_id=event.bot,
-            at=event.at,
-            data=msgspec.Raw(event.data),
-            status=event.status,
-            epoch=position.epoch,
-            seq=position.seq,
-            prev=prev.seq,
-            replayed=replayed,
-            status_version=event.status_version,
-        )
-    )
+    return _bounded(_frame(event, position.epoch, position.seq, prev.seq, replayed))
 
 
 def transient(event: Event) -> bytes:
     """Encode what is never stored (a QR or pairing code): no position."""
-    return _bounded(
-        Frame(
-            id=event.id,
-            type=event.type,
-            bot_id=event.bot,
-            at=event.at,
-            data=msgspec.Raw(event.data),
-            status=event.status,
-            status_version=event.status_version,
-        )
+    return _bounded(_frame(event))
+
+
+def _frame(
+    event: Event, epoch: str | None = None, seq: int | None = None, prev: int | None = None, replayed: bool = False
+) -> Frame:
+    return Frame(
+        id=event.id,
+        type=event.type,
+        bot_id=event.bot,
+        at=event.at,
+        data=msgspec.Raw(event.data),
+        status=event.status,
+        epoch=epoch,
+        seq=seq,
+        prev=prev,
+        replayed=replayed,
+        status_version=event.status_version,
     )
 
 

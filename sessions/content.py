@@ -92,8 +92,8 @@ class Content(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     poll: Poll | None = None
 
 
-class MessageReceived(msgspec.Struct, frozen=True, tag=True):
-    """A message arrived in a chat, or was sent from another device of the account (`from_me`)."""
+class InChat(msgspec.Struct, frozen=True):
+    """Where something was said, and by whom."""
 
     chat: str
     """Canonical: the LID form when known, else the phone form."""
@@ -101,64 +101,47 @@ class MessageReceived(msgspec.Struct, frozen=True, tag=True):
     sender: str
     sender_pn: str | None
     from_me: bool
+    """It was sent from another device of the account."""
     message_id: str
+
+
+class MessageReceived(InChat, frozen=True, tag=True):
+    """A message arrived in a chat, or was sent from another device of the account."""
+
     kind: MessageKind
     sent_at_ms: int
     content: Content | None
     """None in a wire header: the body travels as finished JSON beside it."""
 
 
-class ReactionReceived(msgspec.Struct, frozen=True, tag=True):
-    """Somebody reacted to a message, or (an empty emoji) took the reaction back. Addresses as in `MessageReceived`."""
+class Change(InChat, frozen=True):
+    """Something happened to an earlier message; `message_id` is that of the change itself."""
 
-    chat: str
-    chat_pn: str | None
-    sender: str
-    sender_pn: str | None
-    from_me: bool
-    message_id: str
-    """Of the reaction itself."""
     target_id: str
-    """Of the message reacted to."""
+    """Of the message it happened to."""
     at_ms: int
+
+
+class ReactionReceived(Change, frozen=True, tag=True):
+    """Somebody reacted to a message, or (an empty emoji) took the reaction back."""
+
     emoji: str | None
     """None in a wire header."""
 
 
-class MessageEdited(msgspec.Struct, frozen=True, tag=True):
-    """Somebody gave an earlier message of theirs new words. Addresses as in `MessageReceived`.
+class MessageEdited(Change, frozen=True, tag=True):
+    """Somebody gave an earlier message of theirs new words.
 
     That it is theirs is what they say: whoever applies it compares the senders, as WhatsApp's own clients do.
     """
 
-    chat: str
-    chat_pn: str | None
-    sender: str
-    sender_pn: str | None
-    from_me: bool
-    message_id: str
-    """Of the edit itself."""
-    target_id: str
-    """Of the message that was edited."""
-    at_ms: int
     content: Content | None
     """The new words; None in a wire header."""
 
 
-class MessageRevoked(msgspec.Struct, frozen=True, tag=True):
+class MessageRevoked(Change, frozen=True, tag=True):
     """Somebody deleted a message for everyone: their own, or as a group's admin another's. Whoever applies it checks
     that, as WhatsApp's own clients do."""
-
-    chat: str
-    chat_pn: str | None
-    sender: str
-    sender_pn: str | None
-    from_me: bool
-    message_id: str
-    """Of the revoke itself."""
-    target_id: str
-    """Of the message that is gone."""
-    at_ms: int
 
 
 class HistoryReceived(msgspec.Struct, frozen=True, tag=True):

@@ -63,13 +63,16 @@ def message_json(event: model.MessageReceived, chat_name: str | None) -> bytes:
 _json = msgspec.json.Encoder()
 
 
-class _MessageData(msgspec.Struct, frozen=True, rename="camel"):
+class _InChat(msgspec.Struct, frozen=True, rename="camel"):
     chat: str
     chat_pn: str | None
     sender: str
     sender_pn: str | None
     from_me: bool
     message_id: str
+
+
+class _MessageData(_InChat, frozen=True):
     kind: str
     push_name: str | None
     sent_at: int
@@ -83,13 +86,7 @@ class _MessageData(msgspec.Struct, frozen=True, rename="camel"):
     chat_name: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class _ChangeData(msgspec.Struct, frozen=True, rename="camel"):
-    chat: str
-    chat_pn: str | None
-    sender: str
-    sender_pn: str | None
-    from_me: bool
-    message_id: str
+class _ChangeData(_InChat, frozen=True):
     target_id: str
     at: int
     emoji: str | msgspec.UnsetType = msgspec.UNSET

@@ -26,9 +26,10 @@ from orchestrator.errors import Refused
 from orchestrator.model import Principal
 from orchestrator.settings import FIREBASE_EMULATOR
 from orchestrator.tasks import Tasks
+from tests.support.auth import clock, tasks
 from tests.support.canaries import Canaries, canaries
 from tests.support.examples import examples
-from tests.support.firebase import FIRST, SECOND, checker, clock, code, google, quick, refused, tasks, why
+from tests.support.firebase import FIRST, SECOND, checker, code, google, quick, refused, why
 from tests.support.issuer import PROJECT, AheadClock, Issuer, by_hand, key, segment
 from tests.support.waiting import until
 

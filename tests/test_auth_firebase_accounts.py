@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from orchestrator.auth.firebase import FirebaseIssuer
+from tests.support.auth import clock, tasks
 from tests.support.canaries import Canaries, canaries
-from tests.support.firebase import FIRST, asker, clock, code, google, quick, refused, tasks, why
+from tests.support.firebase import FIRST, asker, code, google, quick, refused, why
 from tests.support.issuer import AheadClock, Issuer
 from tests.support.waiting import until
 

@@ -18,11 +18,12 @@ from orchestrator.auth.names import user_id
 from orchestrator.errors import Refused
 from orchestrator.model import Principal
 from orchestrator.tasks import Tasks
+from tests.support.auth import clock, tasks
 from tests.support.canaries import Canaries, canaries
 from tests.support.examples import examples
 from tests.support.issuer import AheadClock, Issuer, by_hand, key, segment
 
-__all__ = ["canaries"]
+__all__ = ["canaries", "clock", "tasks"]
 
 RSA, OTHER = key("rsa"), key("other")
 EC, ED = key("ec", "ES256"), key("ed", "EdDSA")
@@ -32,20 +33,6 @@ EC, ED = key("ec", "ES256"), key("ed", "EdDSA")
 async def issuer() -> AsyncIterator[Issuer]:
     async with Issuer.running(RSA, EC, ED) as running:
         yield running
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    made, failures = Tasks(), list[object]()
-    made.failures.listen(failures.append)
-    yield made
-    await made.close()
-    assert failures == []
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
 
 
 def auth0(issuer: Issuer, **changes: Any) -> JwtSettings:

@@ -15,11 +15,12 @@ from orchestrator.auth.keys import KEEP_S, MISS_S, RENEW_S, RETRY_S, Held, Keys,
 from orchestrator.clock import ManualClock
 from orchestrator.errors import Refused
 from orchestrator.tasks import Tasks
+from tests.support.auth import clock, tasks
 from tests.support.canaries import Canaries, canaries
 from tests.support.issuer import AheadClock, Issuer, Mood, key
 from tests.support.waiting import until
 
-__all__ = ["canaries"]
+__all__ = ["canaries", "clock", "tasks"]
 
 FIRST, SECOND = key("first"), key("second")
 HELD = Held(frozenset({"a"}), fetched_at=1000.0)
@@ -60,15 +61,6 @@ class Source:
     async def __call__(self) -> Mapping[str, int]:
         self.asked.append(asyncio.get_running_loop().create_future())
         return await self.asked[-1]
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    made, failures = Tasks(), list[object]()
-    made.failures.listen(failures.append)
-    yield made
-    await made.close()
-    assert failures == []
 
 
 async def test_all_who_wait_share_one_fetch(tasks: Tasks) -> None:
@@ -126,11 +118,6 @@ async def test_a_failed_renewal_changes_nothing(tasks: Tasks) -> None:
 async def issuer() -> AsyncIterator[Issuer]:
     async with Issuer.running(FIRST) as running:
         yield running
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
 
 
 @pytest.fixture

@@ -64,15 +64,6 @@ async def delete_bot(call: Call) -> web.StreamResponse:
     return web.Response(status=202)
 
 
-def _command(
-    pick: Callable[[Fleet], Callable[[str, str], Awaitable[Bot]]],
-) -> Callable[[Call], Awaitable[web.StreamResponse]]:
-    async def handler(call: Call) -> web.StreamResponse:
-        return reply(await pick(call.parts.fleet)(call.user(), _bot(call)), 202)
-
-    return handler
-
-
 async def link_bot(call: Call) -> web.StreamResponse:
     return reply(await call.parts.fleet.link(call.user(), _bot(call), bodies.link_request(call.body)), 202)
 
@@ -132,6 +123,15 @@ def _bot(call: Call) -> str:
 _USER = ("userId", "another user's, for operators")
 _COMMAND = ("not_found", "forbidden", "storage_unavailable", "server_draining")
 
+
+def _command(verb: str, pick: Callable[[Fleet], Callable[[str, str], Awaitable[Bot]]], does: str) -> Route:
+    async def handler(call: Call) -> web.StreamResponse:
+        return reply(await pick(call.parts.fleet)(call.user(), _bot(call)), 202)
+
+    path = f"/bots/{{bot}}/{verb}"
+    return Route("POST", path, handler, does, Bot, 202, schema.Nothing, codes=_COMMAND, query=(_USER,), once=True)
+
+
 ROUTES = (
     Route(
         "GET",
@@ -176,42 +176,9 @@ ROUTES = (
         codes=_COMMAND,
         query=(_USER,),
     ),
-    Route(
-        "POST",
-        "/bots/{bot}/start",
-        _command(lambda fleet: fleet.start),
-        "Run it",
-        Bot,
-        202,
-        schema.Nothing,
-        codes=_COMMAND,
-        query=(_USER,),
-        once=True,
-    ),
-    Route(
-        "POST",
-        "/bots/{bot}/stop",
-        _command(lambda fleet: fleet.stop),
-        "Stop it; cancels linking within a second",
-        Bot,
-        202,
-        schema.Nothing,
-        codes=_COMMAND,
-        query=(_USER,),
-        once=True,
-    ),
-    Route(
-        "POST",
-        "/bots/{bot}/restart",
-        _command(lambda fleet: fleet.restart),
-        "Stop and start it",
-        Bot,
-        202,
-        schema.Nothing,
-        codes=_COMMAND,
-        query=(_USER,),
-        once=True,
-    ),
+    _command("start", lambda fleet: fleet.start, "Run it"),
+    _command("stop", lambda fleet: fleet.stop, "Stop it; cancels linking within a second"),
+    _command("restart", lambda fleet: fleet.restart, "Stop and start it"),
     Route(
         "POST",
         "/bots/{bot}/link",

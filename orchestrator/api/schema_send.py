@@ -36,14 +36,18 @@ Pixels = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
 Thumbnail = Annotated[bytes, msgspec.Meta(min_length=1, max_length=16_384, description="a small JPEG, in base64")]
 
 
-class Quote(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _Body(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A part of a request; a name it does not know is refused."""
+
+
+class Quote(_Body, frozen=True):
     """The message that is answered; `sender` says who wrote it: left out, the chat's other side (groups need it)."""
 
     message_id: MessageId
     sender: Person | UnsetType = UNSET
 
 
-class React(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class React(_Body, frozen=True):
     """React to a message; an empty emoji takes the reaction back. `sender` as in `Quote`; it may be the bot itself."""
 
     message_id: MessageId
@@ -51,20 +55,20 @@ class React(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     sender: Person | UnsetType = UNSET
 
 
-class Edit(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class Edit(_Body, frozen=True):
     """New words for a text the bot sent."""
 
     message_id: MessageId
     text: Text
 
 
-class Revoke(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class Revoke(_Body, frozen=True):
     """Delete a message the bot sent, for everyone."""
 
     message_id: MessageId
 
 
-class SendLocation(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendLocation(_Body, frozen=True):
     """A place."""
 
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
@@ -73,14 +77,14 @@ class SendLocation(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     address: Label | UnsetType = UNSET
 
 
-class SendContact(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendContact(_Body, frozen=True):
     """Somebody's card."""
 
     name: Label
     vcard: Annotated[str, msgspec.Meta(min_length=1, max_length=32_768, description="begins with BEGIN:VCARD")]
 
 
-class SendPoll(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendPoll(_Body, frozen=True):
     """A question with answers; `selectable` is how many one person may choose, 0 any number."""
 
     question: Label
@@ -88,20 +92,23 @@ class SendPoll(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     selectable: Annotated[int, msgspec.Meta(ge=0, le=12)] = 1
 
 
-class SendImage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A JPEG or PNG of at most 16 MB; its size in pixels and a small picture of it are made here."""
+class _File(_Body, frozen=True):
+    """A file uploaded before, or where to fetch it: exactly one of the two."""
 
     media_id: MediaId | UnsetType = UNSET
     url: Url | UnsetType = UNSET
+
+
+class SendImage(_File, frozen=True):
+    """A JPEG or PNG of at most 16 MB; its size in pixels and a small picture of it are made here."""
+
     caption: Caption | UnsetType = UNSET
     thumbnail: Thumbnail | UnsetType = UNSET
 
 
-class SendVideo(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendVideo(_File, frozen=True):
     """An MP4 or 3GP of at most 64 MB. What is shown before it is downloaded is the caller's to give."""
 
-    media_id: MediaId | UnsetType = UNSET
-    url: Url | UnsetType = UNSET
     caption: Caption | UnsetType = UNSET
     seconds: Seconds | UnsetType = UNSET
     width: Pixels | UnsetType = UNSET
@@ -109,44 +116,35 @@ class SendVideo(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     thumbnail: Thumbnail | UnsetType = UNSET
 
 
-class SendAudio(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendAudio(_File, frozen=True):
     """Music or another recording (MP3, AAC, M4A, AMR, Ogg) of at most 16 MB."""
 
-    media_id: MediaId | UnsetType = UNSET
-    url: Url | UnsetType = UNSET
     seconds: Seconds | UnsetType = UNSET
 
 
-class SendVoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendVoice(_File, frozen=True):
     """A voice note: Ogg with Opus, at most 16 MB."""
 
-    media_id: MediaId | UnsetType = UNSET
-    url: Url | UnsetType = UNSET
     seconds: Seconds | UnsetType = UNSET
 
 
-class SendDocument(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendDocument(_File, frozen=True):
     """Any file of at most 100 MB; without `name` it is called as it was uploaded."""
 
-    media_id: MediaId | UnsetType = UNSET
-    url: Url | UnsetType = UNSET
     name: Label | UnsetType = UNSET
     caption: Caption | UnsetType = UNSET
     thumbnail: Thumbnail | UnsetType = UNSET
 
 
-class SendSticker(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendSticker(_File, frozen=True):
     """A WebP of at most 1 MB, moving or not; 512 pixels square is what clients expect."""
-
-    media_id: MediaId | UnsetType = UNSET
-    url: Url | UnsetType = UNSET
 
 
 SendFile = SendImage | SendVideo | SendAudio | SendVoice | SendDocument | SendSticker
 """Each names its file by exactly one of `mediaId` and `url`."""
 
 
-class SendMessage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SendMessage(_Body, frozen=True):
     """Send one thing: exactly one of text, image, video, audio, voice, document, sticker, reaction, edit, revoke,
     location, contact and poll. `quoted` goes with a text or a file, `mentions` with a text or a caption."""
 

@@ -13,7 +13,6 @@ from functools import partial
 
 from orchestrator.bus import conversation
 from orchestrator.bus.bus import (
-    Announced,
     Before,
     Committed,
     Entry,
@@ -25,14 +24,14 @@ from orchestrator.bus.bus import (
 )
 from orchestrator.bus.memory_messages import MemoryMessages
 from orchestrator.bus.plan import MARGIN_BYTES, Log, Mark, bot_of_key, check_position, decide
-from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain, cut
+from orchestrator.bus.reader import PAGE_ITEMS, Announcing, Item, Page, Reader, Readers, chain, cut
 from orchestrator.bus.retention import Retention, Standing, cut_log, overdue
 from orchestrator.clock import Clock
 from orchestrator.errors import Refused
-from orchestrator.model import Event, Position, new_id
+from orchestrator.model import Position, new_id
 
 
-class MemoryBus:
+class MemoryBus(Announcing):
     """A `Bus` without a disk."""
 
     features = Features(durable=False)
@@ -104,18 +103,6 @@ class MemoryBus:
         log = self._log(user)
         check_position(log.state, after)
         return self._readers.attach(user, after, log.head, partial(self._page, user))
-
-    def announce(self, user: str, key: str, event: Event, expires_at_ms: int) -> None:
-        """See `Bus.announce`."""
-        self._readers.announce(user, Announced(key, event, expires_at_ms))
-
-    def withdraw(self, user: str, key: str) -> None:
-        """See `Bus.withdraw`."""
-        self._readers.withdraw(user, key)
-
-    def announced(self, user: str, key: str) -> Announced | None:
-        """See `Bus.announced`."""
-        return self._readers.announced(user, key)
 
     async def messages(
         self, user: str, bot: str, chat: str | None = None, before: Before | None = None, limit: int = 50

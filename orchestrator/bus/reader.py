@@ -274,3 +274,21 @@ class Readers:
         if not current:
             del self._announced[user]
         return list(current.values())
+
+
+class Announcing:
+    """The part of a `Bus` that no log has to do with: what is shown and never stored."""
+
+    _readers: Readers
+
+    def announce(self, user: str, key: str, event: Event, expires_at_ms: int) -> None:
+        """See `Bus.announce`."""
+        self._readers.announce(user, Announced(key, event, expires_at_ms))
+
+    def withdraw(self, user: str, key: str) -> None:
+        """See `Bus.withdraw`."""
+        self._readers.withdraw(user, key)
+
+    def announced(self, user: str, key: str) -> Announced | None:
+        """See `Bus.announced`."""
+        return self._readers.announced(user, key)

@@ -18,7 +18,6 @@ from itertools import islice
 import structlog
 
 from orchestrator.bus.bus import (
-    Announced,
     Before,
     Committed,
     Entry,
@@ -32,7 +31,7 @@ from orchestrator.bus.group import Call, Erase, Group, fail
 from orchestrator.bus.keeping import erase_bot, logs_to_trim, prune_dedupe, trim_log
 from orchestrator.bus.message_rows import erase_messages, logs_with_old_messages, prune_messages, read_messages
 from orchestrator.bus.plan import Log, Plan, check_position
-from orchestrator.bus.reader import PAGE_ITEMS, Item, Page, Reader, Readers, chain
+from orchestrator.bus.reader import PAGE_ITEMS, Announcing, Item, Page, Reader, Readers, chain
 from orchestrator.bus.retention import Retention
 from orchestrator.bus.statements import (
     load_logs,
@@ -45,7 +44,7 @@ from orchestrator.bus.statements import (
 )
 from orchestrator.clock import Clock
 from orchestrator.errors import Refused
-from orchestrator.model import Event, Position, new_id
+from orchestrator.model import Position, new_id
 from orchestrator.store import heads
 from orchestrator.store.database import Database
 from orchestrator.tasks import Tasks
@@ -63,7 +62,7 @@ _TRIM_STEP = 1000
 _ERASE_STEP = 500
 
 
-class SqliteBus:
+class SqliteBus(Announcing):
     """A `Bus` that survives kill -9 and power loss."""
 
     features = Features(durable=True)
@@ -153,18 +152,6 @@ class SqliteBus:
         log = await self._log(user)
         check_position(log.state, after)
         return self._readers.attach(user, after, log.head, partial(self._page, user))
-
-    def announce(self, user: str, key: str, event: Event, expires_at_ms: int) -> None:
-        """See `Bus.announce`."""
-        self._readers.announce(user, Announced(key, event, expires_at_ms))
-
-    def withdraw(self, user: str, key: str) -> None:
-        """See `Bus.withdraw`."""
-        self._readers.withdraw(user, key)
-
-    def announced(self, user: str, key: str) -> Announced | None:
-        """See `Bus.announced`."""
-        return self._readers.announced(user, key)
 
     async def messages(
         self, user: str, bot: str, chat: str | None = None, before: Before | None = None, limit: int = 50

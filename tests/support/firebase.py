@@ -30,20 +30,6 @@ async def google(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    made, failures = Tasks(), list[object]()
-    made.failures.listen(failures.append)
-    yield made
-    await made.close()
-    assert failures == []
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
-
-
-@pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits five seconds."""
     monkeypatch.setattr(firebase, "NETWORK_S", 0.3)
