@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import read_qr
-from tests.support.page import WAIT_MS, audit, look, open_page, text_of
+from tests.support.page import SIZES, WAIT_MS, audit, look, open_page, text_of, too_small
 from tests.support.page_world import World, simulated
 
 pytestmark = pytest.mark.browser
@@ -167,6 +167,39 @@ async def test_a_reload_and_a_second_tab_resume_the_attempt(tmp_path: Path) -> N
         await tab.get_by_role("button", name="No, unlink it").click()
         for page in (here.page, tab):
             await page.wait_for_selector("[data-state=scan] .qr svg path", timeout=WAIT_MS)
+
+
+async def test_a_finger_meets_what_it_points_at(tmp_path: Path) -> None:
+    """On a touch screen whatever can be pressed reaches 44 px, in every part."""
+    async with simulated(tmp_path) as here:
+        bot = await here.linked("Support Berlin")
+        await here.phone(bot).text("4917212345611", "Can you hold it until Friday?", push_name="Jonas Weber")
+        await here.create("Second", start=False)
+        code = await here.code()
+        await here.page.goto("about:blank")
+        phone = await here.browser.new_context(viewport=SIZES["narrow"], has_touch=True, is_mobile=True)
+        page = here.page = await phone.new_page()
+        await open_page(page, here.server.url, code)
+        for path, shown in [
+            ("/", ".br"),
+            (f"/bots/{bot}", ".ch"),
+            ("/fleet", ".w"),
+            ("/new", "form"),
+            (f"/bots/{bot}/link", "[data-state=connected]"),
+        ]:
+            await here.goto(path)
+            await page.locator(shown).first.wait_for(timeout=WAIT_MS)
+            here.wrong += [f"{path}: {each}" for each in await too_small(page, 44)]
+        await here.create("Third")
+        for tab, state in [("number", "phone"), ("Scan", "scan")]:
+            await page.get_by_role("tab", name=tab).tap()
+            await here.shows(state)
+            here.wrong += [f"{state}: {each}" for each in await too_small(page, 44)]
+        await here.goto(f"/bots/{bot}")
+        await page.get_by_role("tab", name="Live events").tap()
+        await page.locator(".ev-text").nth(3).wait_for(timeout=WAIT_MS)
+        here.wrong += [f"events: {each}" for each in await too_small(page, 44)]
+        assert here.wrong == [], text_of(here.wrong)
 
 
 async def test_two_hundred_bots(tmp_path: Path) -> None:

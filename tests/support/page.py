@@ -50,6 +50,31 @@ async def audit(page: Page) -> list[str]:
     ]
 
 
+_SMALL = """px => {
+  const small = []
+  for (const each of document.querySelectorAll('button, a:not(.row-link), input, textarea')) {
+    if (!each.checkVisibility({visibilityProperty: true})) continue
+    each.scrollIntoView({block: 'center', inline: 'center'})
+    const {left, top, width, height} = each.getBoundingClientRect()
+    const [x, y] = [left + width / 2, top + height / 2]
+    const hit = (dx, dy) => {
+      const met = document.elementFromPoint(x + dx, y + dy)
+      return met !== null && (each.contains(met) || (met.matches('.input') && met.contains(each)))
+    }
+    if (!hit(0, 0)) continue
+    const reach = (dx, dy) => { let far = 0; while (far < px && hit(far * dx, far * dy)) far += 1; return far }
+    const [wide, high] = [reach(1, 0) + reach(-1, 0), reach(0, 1) + reach(0, -1)]
+    if (Math.min(wide, high) < px - 1) small.push(`${each.textContent || each.ariaLabel}: ${wide} x ${high}`)
+  }
+  return [...new Set(small)]
+}"""
+
+
+async def too_small(page: Page, px: int) -> list[str]:
+    """What can be pressed in the page and reaches less than so many pixels, room that is not seen included."""
+    return [str(each) for each in await page.evaluate(_SMALL, px)]
+
+
 async def look(
     page: Page,
     name: str,
