@@ -38,7 +38,7 @@ WHOLE_SYSTEMS = frozenset(
         "test_api_garbage", "test_auth_server", "test_bots_real_room", "test_bus_machine", "test_cli", "test_cli_database",
         "test_cli_events", "test_gateway_admission", "test_gateway_serve", "test_supervisor_real_library",
         "test_gateway_commands", "test_gateway_drops", "test_gateway_floods", "test_gateway_memory", "test_gateway_races",
-        "test_gateway_storm", "test_gateway_tenure", "test_gateway_window", "test_loopback_real",
+        "test_gateway_storm", "test_gateway_tenure", "test_gateway_transport", "test_gateway_window", "test_loopback_real",
         "test_api_media", "test_cli_files", "test_loopback_history", "test_loopback_holds",
         "test_loopback_real_endings", "test_sessions_real_contract", "test_sessions_real_groups", "test_sessions_whatsapp",
         "test_sessions_worker",
@@ -47,8 +47,8 @@ WHOLE_SYSTEMS = frozenset(
 )  # fmt: skip
 """Modules that start processes, the real library or thousands of steps; with `e2e/` and `crash/` they are marked `system`."""
 
-ALONE = frozenset({"test_bench", "test_gateway_memory", "test_gateway_storm"})
-"""Modules that measure a process or need all of the machine: they run after the others, one at a time."""
+ALONE = frozenset({"test_bench", "test_gateway_storm"})
+"""Modules that need all of the machine: they run after the others, one at a time."""
 
 
 LONGEST = (

@@ -95,6 +95,7 @@ async def test_whatsapps_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert found["library"].ok and found["library"].found.startswith("neonize ")
 
 
+@pytest.mark.system
 async def test_the_command(tmp_path: Path) -> None:
     """Exit 0 and a line for each check when all is well, 1 with the remedy when not, 2 for a wrong option; nothing is
     made on the way."""

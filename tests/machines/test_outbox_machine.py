@@ -104,6 +104,18 @@ class OutboxMachine(RuleBasedStateMachine):
             self.known[address] = LIDS[address]
             self.book.merge(address)
 
+    @precondition(lambda self: self.inside is None)
+    @rule(address=st.sampled_from(sorted(LIDS)))
+    def a_person_is_written_to_under_both_forms(self, address: str) -> None:
+        """The first is to be tried again when the second comes."""
+        self.submit(address)
+        self.pump()
+        if self.inside is not None:
+            self.answers("no_lid")
+        self.a_mapping_is_learned(address)
+        self.submit(LIDS[address])
+        self.pump()
+
     @precondition(lambda self: self.inside is not None)
     @rule(outcome=OUTCOMES)
     def answers(self, outcome: str) -> None:
@@ -150,7 +162,19 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), kind=st.sampled_from(["delivered", "read", "played", "retry", "sender"]))
     def receipt(self, data: st.DataObject, kind: Any) -> None:
-        ids = data.draw(st.lists(st.sampled_from([*self.sent_ids.values(), "unknown"]), max_size=3, unique=True))
+        self.receipts(
+            data.draw(st.lists(st.sampled_from([*self.sent_ids.values(), "unknown"]), max_size=3, unique=True)), kind
+        )
+
+    @precondition(lambda self: self.sent_ids)
+    @rule(data=st.data(), kind=st.sampled_from(["delivered", "read"]))
+    def a_receipt_comes_twice(self, data: st.DataObject, kind: Any) -> None:
+        """As from a phone and a browser."""
+        message_id = data.draw(st.sampled_from([*self.sent_ids.values()]))
+        for _ in range(2):
+            self.receipts([message_id], kind)
+
+    def receipts(self, ids: list[str], kind: Any) -> None:
         changed = self.book.receipts(ids, kind)
         proves = {"delivered": {"delivered"}, "read": {"delivered", "read"}, "played": {"delivered", "read"}}
         assert {stored.job.state for stored in changed} <= proves.get(kind, set()), "a receipt proves that much"
