@@ -30,9 +30,10 @@ install() {
     fi
     want=$("$venv/bin/python" -c 'import hashlib, sys; print(hashlib.sha256(open("pyproject.toml", "rb").read()).hexdigest())')
     if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
-        say "Installing into .venv (once; a minute or two) ..."
+        say "Installing Python packages into .venv (once; about a minute) ..."
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras" 2> >(grep -v '^WARNING: Location' >&2)
         printf '%s' "$want" >"$stamp"
+        say "Python packages are installed (after $SECONDS s)."
     fi
     PATH="$venv/bin:$PATH"
 }
@@ -50,7 +51,7 @@ install_web() {
     local web=orchestrator/web
     need_node
     cmp -s "$web/package-lock.json" "$web/node_modules/.installed" && return
-    say "Installing into $web/node_modules (once; a minute) ..."
+    say "Installing what the page is built with into $web/node_modules (once; half a minute) ..."
     npm ci --prefix "$web" --silent --no-audit --no-fund
     cp "$web/package-lock.json" "$web/node_modules/.installed"
 }
@@ -64,6 +65,7 @@ build_page() {
     say "Building the page ..."
     npm run page --prefix "$web" --silent >/dev/null
     printf '%s' "$want" >"$built/.made-of"
+    say "The page is built (after $SECONDS s)."
 }
 
 # need_chromium: the system's Chromium, installed where apt is there and we may use it.
