@@ -31,7 +31,7 @@ async def measure(part: str, folder: Path, quick: bool) -> list[Figure]:
     if part == "codes":
         return await page_parts.codes(folder, 3 if quick else 40)
     if part == "events":
-        return await page_parts.events(folder, 1500 if quick else 10_000, TRACE)
+        return await page_parts.events(folder, 600 if quick else 10_000, TRACE)
     return await page_parts.busy(folder, 60 if quick else 200, 8.0 if quick else 30.0)
 
 

@@ -141,24 +141,32 @@ async def events(folder: Path, count: int, trace: Path) -> list[Figure]:
         behind = time.monotonic() - before
         rows = int(await page.evaluate("document.querySelector('.log').dataset.rows"))
         async with traced(page, trace):
-            slow = await page.evaluate(page_watch.SCROLL, [120, 5_000])
-            fast = await page.evaluate(page_watch.SCROLL, [600, 30_000])
+            wheel = await page.evaluate(page_watch.SCROLL, [120, 5_000])
+            whole = await page.evaluate(page_watch.SCROLL, [600, 30_000])
         in_document = await page.locator(".ev").count()
         await page.evaluate("document.querySelector('.log').scrollTop = 0")
         await page.get_by_role("button", name="Resume").click()
         folded = await flood(page, phone)
-    frames = [float(each) for each in slow["frames"] + fast["frames"]]
     return [
         Figure(f"rows of {count:,} events", rows, None, count * 0.99, "", at_least=True),
-        Figure("... scrolled through", int(fast["travelled"] / ROW_PX), None, count * 0.95, "", at_least=True),
-        Figure("pictures a second while scrolling", 1000 * len(frames) / sum(frames), None, 59, "", at_least=True),
-        Figure("longest picture", max(frames) / 1000, None, 0.05, "s"),
-        Figure("pictures over 33 ms", sum(each > 33.4 for each in frames), None, 0, ""),
-        Figure("pictures without a row in view", slow["empty"] + fast["empty"], None, 0, ""),
+        Figure("... scrolled through", int(whole["travelled"] / ROW_PX), None, count * 0.95, "", at_least=True),
+        *scrolled("as a wheel does", wheel),
+        *scrolled("20 rows a picture", whole),
         Figure("rows in the document", in_document, None, 200, ""),
         Figure("page behind the last of them", behind, None, 1.0, "s"),
         Figure("2,000 at once: events folded", folded["folded"], None, 1, "", at_least=True),
         Figure("... shown after the last was sent", folded["behind"], None, 2.0, "s"),
+    ]
+
+
+def scrolled(how: str, seen: dict[str, Any]) -> list[Figure]:
+    """Figures of one scrolling."""
+    frames = [float(each) for each in seen["frames"]]
+    return [
+        Figure(f"pictures a second, scrolled {how}", 1000 * len(frames) / sum(frames), None, 59, "", at_least=True),
+        Figure("... longest", max(frames) / 1000, None, 0.05, "s"),
+        Figure("... over 33 ms", sum(each > 33.4 for each in frames), None, 0, ""),
+        Figure("... without a row in view", seen["empty"], None, 0, ""),
     ]
 
 

@@ -75,9 +75,6 @@ SCROLL = """
 async ([step, ms]) => {
   const box = document.querySelector('.log');
   const frames = [];
-  const long = [];
-  new PerformanceObserver((list) => long.push(...list.getEntries().map((one) => one.duration)))
-    .observe({type: 'long-animation-frame'});
   let last = await new Promise(requestAnimationFrame);
   const ends = last + ms;
   let empty = 0;
@@ -90,7 +87,7 @@ async ([step, ms]) => {
     if (!row?.closest('.ev')) empty += 1;
     if (now > ends || box.scrollTop + box.clientHeight >= box.scrollHeight - 1) break;
   }
-  return {frames, long, empty, travelled: box.scrollTop};
+  return {frames, empty, travelled: box.scrollTop};
 }
 """
 """Scrolls the live events as a wheel does, so many pixels a picture; how long each picture took, and what it lacked."""

@@ -2,7 +2,7 @@
 import { type RefObject, useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { offsets, rowAt } from "./view/heights.js";
 
-const OVERSCAN = 30;
+const OVERSCAN = 16;
 /** Up to here everything is in the document. */
 const WHOLE = 150;
 
