@@ -95,7 +95,12 @@ export function Pill(): ReactNode {
   const view = socketView(connection, useNow());
   return (
     <span className="pill-place">
-      <span className={`pill tone-${view.tone} ${connection.state}`} data-connection={connection.state}>
+      {/* One pill a state: it takes the place of the last one, and none has moved. */}
+      <span
+        key={connection.state}
+        className={`pill tone-${view.tone} ${connection.state}`}
+        data-connection={connection.state}
+      >
         <span className="dot" />
         <span className="num">{view.pill}</span>
       </span>
