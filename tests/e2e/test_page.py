@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import read_qr
 from tests.support.page import SIZES, WAIT_MS, audit, look, open_page, text_of, too_small
@@ -234,6 +234,21 @@ async def test_theme_is_kept(tmp_path: Path) -> None:
         await page.goto("about:blank")
         await open_page(page, here.server.url, code)
         assert await page.evaluate("[document.documentElement.dataset.theme, localStorage.theme]") == ["dark", "dark"]
+
+
+async def test_files_of_an_earlier_build(tmp_path: Path) -> None:
+    """A part whose file is gone, as after an upgrade, lets the page start anew, and is shown."""
+    async with simulated(tmp_path) as here:
+        gone: list[str] = []
+
+        async def once(route: Route) -> None:
+            gone.append(route.request.url)
+            await (route.abort() if len(gone) == 1 else route.continue_())
+
+        await here.page.route("**/assets/fleet-*.js", once)
+        await here.goto("/fleet")
+        await here.page.get_by_role("heading", name="Fleet").wait_for(timeout=WAIT_MS)
+        assert len(gone) == 2
 
 
 _LOADED = """() => Object.fromEntries(

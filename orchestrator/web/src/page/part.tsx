@@ -53,15 +53,19 @@ export function Shown<Props extends object>({ part, of }: ShownProps<Props>): Re
   return Component === null ? null : <Component {...of} />;
 }
 
-/** The files of this page are no longer there, as after an upgrade: those of the server that answers next are taken. */
+/**
+ * The files of this page are no longer there, as after an upgrade: those of the server that answers next are taken. Not
+ * at once: what stays gone must not make the page load without end.
+ */
 async function startAnew(): Promise<void> {
   for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     try {
       await ask("GET", "/version");
       location.reload();
       return;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      // It is asked again.
     }
   }
 }
