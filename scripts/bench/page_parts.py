@@ -140,7 +140,7 @@ async def events(folder: Path, count: int, trace: Path) -> list[Figure]:
         await until(page, f"Number(document.querySelector('.log').dataset.count) >= {count}", 60)
         behind = time.monotonic() - before
         rows = int(await page.evaluate("document.querySelector('.log').dataset.rows"))
-        async with traced(page, trace):
+        async with traced(page, trace) as happened:
             wheel = await page.evaluate(page_watch.SCROLL, [120, 5_000])
             whole = await page.evaluate(page_watch.SCROLL, [600, 30_000])
         in_document = await page.locator(".ev").count()
@@ -152,6 +152,7 @@ async def events(folder: Path, count: int, trace: Path) -> list[Figure]:
         Figure("... scrolled through", int(whole["travelled"] / ROW_PX), None, count * 0.95, "", at_least=True),
         *scrolled("as a wheel does", wheel),
         *scrolled("20 rows a picture", whole),
+        ms("the page's own work for a picture", page_watch.work(happened), 1 / 60),
         Figure("rows in the document", in_document, None, 200, ""),
         Figure("page behind the last of them", behind, None, 1.0, "s"),
         Figure("2,000 at once: events folded", folded["folded"], None, 1, "", at_least=True),
@@ -184,16 +185,17 @@ async def flood(page: Page, phone: PhoneClient) -> dict[str, float]:
 
 
 @contextlib.asynccontextmanager
-async def traced(page: Page, file: Path) -> AsyncIterator[None]:
-    """Keep Chromium's trace of what happens meanwhile; DevTools (Performance, Load profile) opens it as it is."""
+async def traced(page: Page, file: Path) -> AsyncIterator[list[dict[str, Any]]]:
+    """Keep Chromium's trace of what happens meanwhile (in what is given, too, once it is over); DevTools (Performance,
+    Load profile) opens it as it is."""
     client = await page.context.new_cdp_session(page)
-    found: list[Any] = []
+    found: list[dict[str, Any]] = []
     ended = asyncio.get_running_loop().create_future()
     client.on("Tracing.dataCollected", lambda part: found.extend(part["value"]))
     client.on("Tracing.tracingComplete", lambda _: ended.set_result(None))
     categories = "devtools.timeline,disabled-by-default-devtools.timeline.frame,blink.user_timing,loading,latencyInfo"
     await client.send("Tracing.start", {"transferMode": "ReportEvents", "categories": categories})
-    yield
+    yield found
     await client.send("Tracing.end")
     await asyncio.wait_for(ended, 60)
     file.parent.mkdir(parents=True, exist_ok=True)

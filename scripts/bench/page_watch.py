@@ -6,6 +6,7 @@ must never know what a figure is for. Run by `page_parts.py`, which is the neigh
 
 from __future__ import annotations
 
+import bisect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -123,3 +124,20 @@ async def _offset(page: Page, client: CDPSession) -> float:
         stamp = next(float(each["value"]) for each in metrics if each["name"] == "Timestamp")
         found.append((after - before, (before + after) / 2 - 1000 * stamp))
     return min(found)[1]
+
+
+def work(trace: list[dict[str, Any]]) -> list[float]:
+    """How long the page's thread computed for each picture of a trace, ms; what it waited for the machine is not in it."""
+    names = ((each["pid"], each["tid"], each["args"]["name"]) for each in trace if each["name"] == "thread_name")
+    threads = {(pid, tid) for pid, tid, name in names if name == "CrRendererMain"}
+    done = [each for each in trace if each.get("ph") == "X" and (each["pid"], each["tid"]) in threads]
+    began = sorted(float(each["ts"]) for each in trace if each["name"] == "BeginMainThreadFrame")
+    spent = [0.0] * len(began)
+    covered = 0.0
+    for each in sorted(done, key=lambda one: (one["ts"], -one.get("dur", 0))):
+        # What lies inside another is part of it.
+        if each["ts"] < covered or not began or each["ts"] < began[0]:
+            continue
+        covered = each["ts"] + each.get("dur", 0)
+        spent[bisect.bisect_right(began, each["ts"]) - 1] += each.get("tdur", 0) / 1000
+    return spent
