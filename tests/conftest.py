@@ -54,9 +54,10 @@ ALONE = frozenset({"test_bench", "test_gateway_storm"})
 LONGEST = (
     "tenants/test_tenants.py::test_nothing_of_one_reaches_another",
     "e2e/test_page_states.py::test_six_codes_run_out",
+    "e2e/test_page_states.py::test_states_of_linking",
+    "test_demo.py::test_bots_fail_and_come_back",
     "crash/test_ring_crash.py::test_many_deaths",
     "crash/test_sends_crash.py::test_many_deaths",
-    "e2e/test_page_states.py::test_states_of_linking",
     "test_api_fuzzed.py::test_no_500_and_nothing_undocumented",
 )
 """Those that take a minute or more, longest first. They begin when the run does: what runs side by side ends together."""
