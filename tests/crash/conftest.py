@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import environment, node, server, whatsapp
+from tests.e2e.conftest import environment, node, server, server_options, whatsapp
 
-__all__ = ["environment", "node", "say", "server", "whatsapp"]
+__all__ = ["environment", "node", "say", "server", "server_options", "whatsapp"]
 
 
 @pytest.fixture
