@@ -29,8 +29,11 @@ class Server:
     module = "orchestrator"
     """What is run: `python -m MODULE serve …`."""
 
-    def __init__(self, data_dir: Path, environment: Mapping[str, str], options: tuple[str, ...]) -> None:
+    def __init__(
+        self, data_dir: Path, environment: Mapping[str, str], options: tuple[str, ...], cwd: Path = ROOT
+    ) -> None:
         self.data_dir = data_dir
+        self._cwd = cwd
         # Tests send as fast as they can, unless they ask for a pace.
         self._environment = {"ORCHESTRATOR_SEND_RATE": "0", **environment}
         self._options = options
@@ -42,10 +45,10 @@ class Server:
     @classmethod
     @contextlib.asynccontextmanager
     async def running(
-        cls, data_dir: Path, environment: Mapping[str, str] | None = None, *options: str
+        cls, data_dir: Path, environment: Mapping[str, str] | None = None, *options: str, cwd: Path = ROOT
     ) -> AsyncIterator[Self]:
         """Start a server; end whatever of it still runs at the end."""
-        server = cls(data_dir, environment or os.environ, options)
+        server = cls(data_dir, environment or os.environ, options, cwd)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=90)) as session:
             server._session = session
             try:
@@ -81,7 +84,7 @@ class Server:
         command += ["--port", str(self._port), "--log-format", "json", "--log-level", "debug", *self._options]
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                *command, cwd=self._cwd, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         async with asyncio.timeout(START_S):
             while not await self._is_ready(url_file):
