@@ -202,6 +202,10 @@ describe("the live log", () => {
   it("tells a change of status from both sides, and types it does not know by name", () => {
     const status = frame("status", { status: "reconnecting" }, "bot_status_update");
     expect(eventLine(status, "connected").text).toBe("Status: Connected → Reconnecting");
+    expect(eventLine(status, "reconnecting").text).toBe("Status: Reconnecting");
+    const reason = { code: "tls_failed", text: "The secure connection failed.", number: null };
+    const changed = frame("status", { status: "reconnecting", reason }, "bot_status_update");
+    expect(eventLine(changed, "reconnecting").text).toBe("Reconnecting: The secure connection failed");
     expect(eventLine(frame("moon_phase", {})).text).toBe("moon phase");
     const group = frame("group", {
       chat: "1@g.us",

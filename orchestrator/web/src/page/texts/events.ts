@@ -5,6 +5,7 @@ export const EVENTS = {
   event: {
     status: "Status: {from} → {to}",
     "status, now": "Status: {to}",
+    "status, why": "{to}: {why}",
     created: "Bot created",
     updated: "Settings changed",
     deleted: "Bot deleted",

@@ -136,7 +136,8 @@ function textOf(frame: Frame, data: Data, before: string | null, people: People)
 function variantOf(frame: Frame, data: Data, before: string | null): string {
   switch (frame.type) {
     case "status":
-      return before === null || before === data.status ? "status, now" : "status";
+      if (before !== null && before !== data.status) return "status";
+      return before !== null && whyOf(data) ? "status, why" : "status, now";
     case "stream_error":
       return data.expected === true ? "stream_error, expected" : "stream_error, other";
     case "message":
@@ -158,6 +159,7 @@ function values(frame: Frame, data: Data, before: string | null, people: People)
   return {
     from: labelOf(before ?? ""),
     to: labelOf(String(data.status ?? frame.status ?? "")),
+    why: whyOf(data),
     name: whoOf(data, people),
     kind: kindOf(data),
     phone: account?.phone ? shortened(account.phone) : "",
@@ -177,6 +179,12 @@ function values(frame: Frame, data: Data, before: string | null, people: People)
     group: typeof data.chatName === "string" ? data.chatName : EVENTS.other.aGroup,
     change: changesOf(data),
   };
+}
+
+/** The reason of a bot's status, which may change while the status stays. */
+function whyOf(data: Data): string {
+  const reason = data.reason as { readonly text?: string } | string | null | undefined;
+  return typeof reason === "object" ? (reason?.text?.replace(/\.$/, "") ?? "") : "";
 }
 
 function changesOf(data: Data): string {
