@@ -229,9 +229,11 @@ async def test_a_second_start_replaces_the_first(tmp_path: Path) -> None:
     """A bot that is running is stopped in its worker before it is started anew: never two holders."""
     async with room(tmp_path) as there:
         await there.host.start(there.spec("bot_a"), "own")
+        await until(lambda: there.journal.kinds("bot_a") == ["Connected"], what="its word in the journal")
         first = there.pids()
         await there.host.start(there.spec("bot_a"), "pool")
-        assert there.journal.kinds("bot_a") == ["Connected", "Disconnected", "Connected"]
+        told = ["Connected", "Disconnected", "Connected"]
+        await until(lambda: there.journal.kinds("bot_a") == told, what="the word of both in the journal")
         assert there.host.placement("bot_a") == "pool"
         await until(lambda: not first & there.pids(), what="the end of the first worker")
 

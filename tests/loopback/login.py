@@ -6,6 +6,7 @@ made. Facts: whatsmeow connectionevents.go, clientpayload.go. Neighbours to read
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tests.loopback.faults import LoginFailure
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tests.loopback.stanzas import Connection
 
 UNLINKED = LoginFailure(401, {"location": "loopback"})
+DROP_AFTER_S = 0.05
+"""A line that breaks in the very moment the handshake ends is missed by the library (0.5.2): nobody listens for its end
+yet, and it never dials again. The supervisor's watchdog stands behind that; here the library itself is to try again."""
 
 
 def begin(connection: Connection, client: Any) -> None:
@@ -27,7 +31,7 @@ def begin(connection: Connection, client: Any) -> None:
     if device is not None and failure is None:
         failure = device.phone.login_failure
     if server.faults.stall == "drop_login":
-        connection.abort()
+        asyncio.get_running_loop().call_later(DROP_AFTER_S, connection.abort)
     elif server.faults.stall == "login":
         connection.record("stanza", tag="login")
     elif failure is not None:
