@@ -140,34 +140,11 @@ function show(route: Route, onSearch: () => void): ReactNode {
     case "new":
       return route.step === "name" ? <Shown part={name} of={NOTHING} /> : <Shown part={options} of={NOTHING} />;
     case "link":
-      return (
-        <WithBot
-          key={route.bot}
-          id={route.bot}
-          onSearch={onSearch}
-          show={(one) => <Shown part={link} of={{ bot: one }} />}
-          whole
-        />
-      );
+      return <WithBot key={route.bot} id={route.bot} part={link} onSearch={onSearch} whole />;
     case "ready":
-      return (
-        <WithBot
-          key={route.bot}
-          id={route.bot}
-          onSearch={onSearch}
-          show={(one) => <Shown part={ready} of={{ bot: one }} />}
-          whole
-        />
-      );
+      return <WithBot key={route.bot} id={route.bot} part={ready} onSearch={onSearch} whole />;
     case "bot":
-      return (
-        <WithBot
-          key={route.bot}
-          id={route.bot}
-          onSearch={onSearch}
-          show={(one) => <Shown part={bot} of={{ bot: one }} />}
-        />
-      );
+      return <WithBot key={route.bot} id={route.bot} part={bot} onSearch={onSearch} />;
     case "fleet":
       return (
         <Shell tab="fleet" onSearch={onSearch}>
@@ -186,18 +163,19 @@ function show(route: Route, onSearch: () => void): ReactNode {
 interface WithBotProps {
   readonly id: string;
   readonly onSearch: () => void;
-  readonly show: (bot: Bot) => ReactNode;
+  readonly part: Part<{ readonly bot: Bot }>;
   /** The part brings its own frame. */
   readonly whole?: boolean;
 }
 
-function WithBot({ id, onSearch, show: part, whole = false }: WithBotProps): ReactNode {
-  const bot = useBot(id);
+function WithBot({ id, onSearch, part, whole = false }: WithBotProps): ReactNode {
+  const found = useBot(id);
   const loaded = useLoaded();
-  if (bot !== undefined && whole) return part(bot);
+  const shown = found !== undefined && <Shown part={part} of={{ bot: found }} />;
+  if (shown && whole) return shown;
   return (
     <Shell tab="bots" onSearch={onSearch}>
-      {bot !== undefined ? part(bot) : loaded && <Nowhere text={PAGE.nowhere.bot} />}
+      {shown || (loaded && <Nowhere text={PAGE.nowhere.bot} />)}
     </Shell>
   );
 }
