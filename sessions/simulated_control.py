@@ -160,16 +160,24 @@ class PhoneClient:
     async def text(
         self, sender: str, text: str, *, addressing: Literal["lid", "pn"] = "lid", push_name: str = "Contact"
     ) -> str:
-        """Send the bot a text, also while it is away. Returns the message id."""
+        """Send the bot a text, also while it is away. Returns the message id.
+
+        A session that goes away before it answers may have taken the text: it is then left for the next one under the
+        same id, as WhatsApp delivers again what was not acknowledged.
+        """
+        words = TextIn(new_message_id(), sender, text, time.time_ns() // 1_000_000, addressing, push_name=push_name)
         try:
-            result = await self.do("text", sender=sender, text=text, addressing=addressing, push_name=push_name)
-        except PhoneGone:
-            waiting = TextIn(
-                new_message_id(), sender, text, time.time_ns() // 1_000_000, addressing, push_name=push_name
+            await self.do(
+                "text",
+                sender=sender,
+                text=text,
+                addressing=addressing,
+                push_name=push_name,
+                message_id=words.message_id,
             )
-            self._inbox.add(waiting)
-            return waiting.message_id
-        return str(result)
+        except PhoneGone:
+            self._inbox.add(words)
+        return words.message_id
 
     async def die(self, number: int = 9) -> None:
         """End the bot's worker process by a signal."""

@@ -109,12 +109,16 @@ class SimulatedPhone(SimulatedCircle):
         push_name: str | None = "Contact",
         mentions: tuple[str, ...] = (),
         quoted: str | None = None,
+        message_id: str | None = None,
     ) -> str:
-        """Send a text from the contact with this number. Returns the message id; it waits while the bot is away."""
+        """Send a text from the contact with this number. Returns the message id; it waits while the bot is away.
+
+        `message_id`: the id of a text that may have been sent before; otherwise a new one.
+        """
         at_ms = self._server.wall_ms()
         return self._arrive(
             TextIn(
-                new_message_id(),
+                message_id or new_message_id(),
                 sender,
                 text,
                 at_ms,

@@ -51,6 +51,33 @@ async def test_play_over_the_socket(tmp_path: Path) -> None:
     await again.stop()
 
 
+async def test_text_whose_answer_is_lost(tmp_path: Path) -> None:
+    """A text taken by a session that went away before it answered comes again under the same id, never as another."""
+    path, hidden, outlet = tmp_path / "bot_a.sock", tmp_path / "hidden.sock", RecordingOutlet()
+    session = driver(tmp_path)(spec(tmp_path), outlet)
+    await session.start()
+    await PhoneClient(tmp_path, "bot_a").scan()
+    await PhoneClient(tmp_path, "bot_a").connected()
+    path.rename(hidden)
+
+    async def take_without_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_session = (await asyncio.open_unix_connection(hidden))[1]
+        to_session.write(await reader.readline())
+        await outlet.wait(model.MessageReceived)
+        for stream in (to_session, writer):
+            stream.close()
+
+    async with await asyncio.start_unix_server(take_without_answer, path):
+        sent = await PhoneClient(tmp_path, "bot_a").text(ADA, "hello")
+    await session.stop()
+    later = RecordingOutlet()
+    again = driver(tmp_path)(spec(tmp_path, session.account()), later)
+    await again.start()
+    again_told = await later.wait(model.MessageReceived)
+    assert [event.message_id for event in outlet.of(model.MessageReceived)] == [sent] == [again_told.message_id]
+    await again.stop()
+
+
 async def test_every_kind_over_the_socket(tmp_path: Path) -> None:
     """Other kinds are played from outside too, wait for an absent bot, and what the bot sends is shown whole."""
     phones = tmp_path / "phones"

@@ -1,7 +1,8 @@
 """A process that runs the supervisor room, to be killed: starts the bots it is told to and journals to a file.
 
 `python -m tests.support.room_child DATA JOURNAL BOT=PLACEMENT[=JID]…`; prints `up` once every start has returned. The
-journal stands where the bus does: one line per event, written before it is committed, duplicates left out by their mark.
+journal stands where the bus does: one line per event, written before it is committed. As in the bus an event is left out
+by its mark, and a message that was delivered again by its id: `Redelivered` stands for it, so that ordinals have no gap.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from orchestrator.ports import FromSession, HostEvent, Placement
 from orchestrator.supervisor.supervisor import Options, Supervisor
 from orchestrator.supervisor.worker_process import Launch
 from orchestrator.tasks import Tasks
-from sessions.model import MessageReceived, PairSucceeded
+from sessions.model import MessageReceived, PairSucceeded, SessionEvent
 from sessions.session import SessionSpec
 
 
@@ -28,8 +29,11 @@ class FileJournal:
 
     def __init__(self, path: Path) -> None:
         self.marks: dict[str, int] = {}
+        self.messages: set[tuple[str, str]] = set()
         for line in read(path):
             self.marks[line["incarnation"]] = line["ordinal"]
+            if line["event"] == MessageReceived.__name__:
+                self.messages.add((line["bot"], line["detail"]))
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def on_host_event(self, bot: str, event: HostEvent) -> None:
@@ -38,12 +42,17 @@ class FileJournal:
         frame = event.frame
         if frame.ordinal is not None and frame.ordinal > self.marks.get(frame.incarnation, 0):
             self.marks[frame.incarnation] = frame.ordinal
-            told = frame.event
-            detail = told.message_id if isinstance(told, MessageReceived) else None
-            detail = told.account.jid if isinstance(told, PairSucceeded) else detail
             line = {"bot": bot, "incarnation": frame.incarnation, "ordinal": frame.ordinal}
-            os.write(self._fd, json.dumps({**line, "event": type(told).__name__, "detail": detail}).encode() + b"\n")
+            os.write(self._fd, json.dumps({**line, **self._told(bot, frame.event)}).encode() + b"\n")
         event.committed()
+
+    def _told(self, bot: str, told: SessionEvent) -> dict[str, str | None]:
+        if isinstance(told, MessageReceived):
+            if (bot, told.message_id) in self.messages:
+                return {"event": "Redelivered", "detail": told.message_id}
+            self.messages.add((bot, told.message_id))
+            return {"event": type(told).__name__, "detail": told.message_id}
+        return {"event": type(told).__name__, "detail": told.account.jid if isinstance(told, PairSucceeded) else None}
 
 
 def read(path: Path) -> list[dict[str, Any]]:
