@@ -20,6 +20,7 @@ from sessions import model, spool, wire
 from sessions.session import SessionSpec
 from sessions.simulated_control import PhoneClient
 from sessions.slots import Slots
+from tests.support.waiting import PUT_OFF_S
 from tests.support.worker_child import ROOT, WAIT_S, Lock, WorkerChild
 
 _numbers = itertools.count(1)
@@ -239,7 +240,7 @@ class TestEnding:
             worker.process.send_signal(signal.SIGTERM)
         else:
             worker.hang_up()
-        await worker.ended_within(3.0)
+        await worker.ended_within(3.0 + PUT_OFF_S)
         assert lock.free
         if hung:
             await asyncio.gather(frozen, return_exceptions=True)
@@ -253,7 +254,7 @@ class TestEnding:
         await noted(worker, "send")
         began = time.monotonic()
         worker.process.send_signal(signal.SIGTERM)
-        assert await worker.ended_within(3.0) == 0
+        assert await worker.ended_within(3.0 + PUT_OFF_S) == 0
         assert time.monotonic() - began >= 1.9
 
     async def test_parent_dies(self, tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ class TestEnding:
         assert isinstance(hello, wire.Hello)
         parent.kill()
         await parent.wait()
-        await gone(Path(f"/proc/{hello.pid}/root"), 3.0)
+        await gone(Path(f"/proc/{hello.pid}/root"), 3.0 + PUT_OFF_S)
         own.close()
         theirs.close()
 

@@ -13,10 +13,9 @@ from tests.crash import processes
 from tests.e2e.journeys import create, linked, offered
 from tests.loopback.server import LoopbackServer
 from tests.support.server import Server
-from tests.support.waiting import until
+from tests.support.waiting import PUT_OFF_S, until
 
 GONE_S = 3.0
-SLACK_S = 0.3
 """Of a busy machine, and of looking."""
 
 
@@ -71,10 +70,10 @@ async def test_gone_in_time(
     assert before
     began = asyncio.get_running_loop().time()
     await server.kill()
-    await until(lambda: not processes.workers(server.data_dir), GONE_S + 3, "the end of the workers")
+    await until(lambda: not processes.workers(server.data_dir), GONE_S + 2 * PUT_OFF_S, "the end of the workers")
     took_s = asyncio.get_running_loop().time() - began
     say(f"{situation.__name__}: {len(before)} workers gone {took_s:.2f} s after the supervisor's SIGKILL")
-    assert took_s <= GONE_S + SLACK_S
+    assert took_s <= GONE_S + PUT_OFF_S
 
 
 async def test_stopped_worker(server: Server, whatsapp: LoopbackServer, say: Callable[[str], None]) -> None:
@@ -83,7 +82,7 @@ async def test_stopped_worker(server: Server, whatsapp: LoopbackServer, say: Cal
     (holder,) = processes.holders(server.data_dir)[bot]
     processes.strike(holder, signal.SIGSTOP)
     await server.kill()
-    await until(lambda: processes.workers(server.data_dir) == [holder], GONE_S + SLACK_S, "the others' end")
+    await until(lambda: processes.workers(server.data_dir) == [holder], GONE_S + PUT_OFF_S, "the others' end")
     began = asyncio.get_running_loop().time()
     await server.start()
     await until(lambda: holder not in processes.workers(server.data_dir), 10, "the stopped worker's end")

@@ -95,6 +95,11 @@ class Room:
         """Processes of this supervisor's workers."""
         return {worker.process.pid for worker in self.host._workers.all.values() if worker.process is not None}
 
+    def warm_pid(self) -> int | None:
+        """The process kept ready, once it is up."""
+        spare = self.host._workers.spare()
+        return spare[1].pid if spare is not None and spare[1] is not None else None
+
     def worker_of(self, bot: str) -> str:
         return self.host._seats[bot].worker.id
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+PUT_OFF_S = 2.0
+"""How long a busy machine may keep a process from running: a promise in real seconds is checked with so much on top."""
 _LOOK_S = 0.01
 _WAIT_S = 30.0
 """Deadline of a wait that names none; generous, because it is reached only by failing tests."""
