@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,55 @@ async def test_files_of_an_earlier_build(tmp_path: Path) -> None:
         await here.goto("/fleet")
         await here.page.get_by_role("heading", name="Fleet").wait_for(timeout=WAIT_MS)
         assert len(gone) == 2
+
+
+async def _abort(route: Route) -> None:
+    await route.abort()
+
+
+async def test_files_that_stay_gone(tmp_path: Path) -> None:
+    """What only might have been wanted takes nothing away; what is shown is tried a few times, then words say what to do."""
+    async with simulated(tmp_path) as here:
+        page, starts = here.page, 0
+
+        def started(page: Page) -> None:
+            nonlocal starts
+            starts += 1
+
+        page.on("domcontentloaded", started)
+        bot = await here.linked("Support Berlin")
+        await page.route(re.compile(r"/assets/(command_bar|shortcut_help|fleet)-"), _abort)
+        await here.goto(f"/bots/{bot}")
+        await here.phone(bot).text("4917212345611", "Can you hold it until Friday?", push_name="Jonas Weber")
+        await page.locator("textarea").fill("Half a")
+        await page.keyboard.press("Control+k")
+        await page.get_by_text("That did not open").wait_for(timeout=WAIT_MS)
+        assert (starts, await page.locator("textarea").input_value()) == (0, "Half a")
+        await here.goto("/fleet")
+        await page.locator("[data-part=gone]").wait_for(timeout=WAIT_MS)
+        assert starts == 3
+        here.wrong += await audit(page)
+        await page.unroute_all()
+        await page.get_by_role("button", name="Load the page again").click()
+        await page.get_by_role("heading", name="Fleet").wait_for(timeout=WAIT_MS)
+        assert here.wrong == [], text_of(here.wrong)
+
+
+async def test_a_part_that_came_late(tmp_path: Path) -> None:
+    """A part whose file and styles did not come when it might have been wanted is whole when it is shown."""
+    async with simulated(tmp_path) as here:
+        page, bot, code = here.page, await here.linked("Front desk"), await here.code()
+        await page.goto("about:blank")
+        await page.route(re.compile(r"/assets/(bot|parts)-"), _abort)
+        lost = asyncio.ensure_future(page.wait_for_event("requestfailed", lambda one: ".css" in one.url))
+        await open_page(page, here.server.url, code, f"/bots/{bot}/ready")
+        await lost
+        await page.unroute_all()
+        await page.evaluate("window.sameDocument = true")
+        await here.press("Open the bot")
+        await page.locator(".band").wait_for(timeout=WAIT_MS)
+        assert await page.evaluate("getComputedStyle(document.querySelector('.band')).display") == "grid"
+        assert await page.evaluate("window.sameDocument")
 
 
 _LOADED = """() => Object.fromEntries(

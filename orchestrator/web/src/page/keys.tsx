@@ -1,13 +1,18 @@
 /** The keyboard of the whole page, and the two dialogs it opens. Read `view/keys.ts` for what each key means. */
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { UnifiedClient } from "../types.js";
 import { steer } from "./commands.js";
 import { useShared } from "./live.js";
+import { Part, Shown } from "./part.js";
+import { toast } from "./parts/toasts.js";
 import { go, type Route } from "./router.js";
+import { PAGE } from "./texts/page.js";
 import { type Meaning, meaning } from "./view/keys.js";
 
-const CommandBar = lazy(() => import("./command_bar.js"));
-const ShortcutHelp = lazy(() => import("./shortcut_help.js"));
+const DIALOGS = {
+  bar: new Part(() => import("./command_bar.js").then((file) => file.default)),
+  help: new Part(() => import("./shortcut_help.js").then((file) => file.default)),
+};
 
 const G_MS = 1_000;
 const KEY = "keys";
@@ -39,10 +44,19 @@ export function useCommandBar(): { readonly open: () => void; readonly dialog: R
     document.addEventListener("page:help", help);
     return () => document.removeEventListener("page:help", help);
   }, []);
-  const dialog = shown && (
-    <Suspense>{shown === "bar" ? <CommandBar onClose={close} /> : <ShortcutHelp onClose={close} />}</Suspense>
-  );
+  const of = useMemo(() => ({ onClose: close }), [close]);
+  const dialog = shown && <Shown key={shown} part={DIALOGS[shown]} of={of} gone={<NotOpened onClose={close} />} />;
   return { open, dialog };
+}
+
+/** What lies under a dialog, and what is typed there, stays when the dialog's file is gone. */
+function NotOpened({ onClose }: { readonly onClose: () => void }): ReactNode {
+  useEffect(() => {
+    onClose();
+    const action = { label: PAGE.part.again, run: () => location.reload() };
+    toast({ about: "page", tone: "heal", icon: "reconnecting", title: PAGE.part.notOpened, action });
+  }, [onClose]);
+  return null;
 }
 
 interface KeysProps {

@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import type { Bot } from "../generated.js";
 import { acquireUnifiedClient } from "../registry.js";
 import type { Lease } from "../types.js";
+import { Contained } from "./contained.js";
 import "./css/index.css";
 import { Keys, useCommandBar } from "./keys.js";
 import { SharedContext, useBot, useLoaded } from "./live.js";
@@ -13,10 +14,12 @@ import { type Route, routeOf, usePlace } from "./router.js";
 import { cookieTokens, type Session, signIn, takeCode } from "./session.js";
 import { Nowhere, Shell } from "./shell.js";
 import { Away, SignedOut } from "./signed_out.js";
+import { watchStyles } from "./styles.js";
 import { PAGE } from "./texts/page.js";
 import { followSystem } from "./theme.js";
 
 const code = takeCode(location, history);
+watchStyles();
 
 const NOTHING = {};
 const bots = new Part(() => import("./bots.js").then((file) => file.BotsPage));
@@ -40,7 +43,7 @@ const PARTS = {
 
 /** Parts are on their way while somebody signs in. */
 function askFor(route: Route): void {
-  for (const part of PARTS[route.page]) part.ask();
+  for (const part of PARTS[route.page]) part.expect();
 }
 askFor(routeOf(location.pathname));
 const RETRY_MS = 1_000;
@@ -121,11 +124,11 @@ function Routed(): ReactNode {
   useEffect(() => askFor(routeOf(path)), [path]);
   const bar = useCommandBar();
   return (
-    <>
+    <Contained place={path}>
       <Keys route={route} onSearch={bar.open} />
       {show(route, bar.open)}
       {bar.dialog}
-    </>
+    </Contained>
   );
 }
 

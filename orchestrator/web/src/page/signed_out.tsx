@@ -1,7 +1,8 @@
-/** The page without anybody signed in, and without a server. */
+/** The page without anybody signed in, without a server, and after it broke. */
 import type { ReactNode } from "react";
 import { Brand, Icon } from "./icons.js";
-import { Rich } from "./parts/ui.js";
+import { Button, Rich } from "./parts/ui.js";
+import { go } from "./router.js";
 import { useTitle } from "./shell.js";
 import { PAGE } from "./texts/page.js";
 
@@ -48,6 +49,27 @@ export function Away(): ReactNode {
       </span>
       <h1>{PAGE.list.failedTitle}</h1>
       <p role="status">{PAGE.list.failed}</p>
+    </Bare>
+  );
+}
+
+export function Broken(): ReactNode {
+  useTitle(PAGE.broken.title);
+  return (
+    <Bare>
+      <span className="tile lg tone-stop" data-broken="page">
+        <Icon name="failed" className="s28" />
+      </span>
+      <h1>{PAGE.broken.title}</h1>
+      <p role="alert">{PAGE.broken.text}</p>
+      <div className="acts">
+        <Button kind="pri" large onClick={() => location.reload()}>
+          {PAGE.part.again}
+        </Button>
+        <Button large onClick={() => go("/")}>
+          {PAGE.nowhere.toBots}
+        </Button>
+      </div>
     </Bare>
   );
 }

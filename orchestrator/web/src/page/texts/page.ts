@@ -119,6 +119,17 @@ export const PAGE = {
     proxyHelp: "The bot has a proxy. Leave the address empty to keep it; what it is cannot be shown.",
     save: "Save",
   },
+  part: {
+    title: "This part of the page did not come",
+    waiting: "Your bots keep running. The page is loaded again as soon as the server answers.",
+    gone: "Your bots keep running. The server answers, but does not have this part. Load the page again in a minute; if it stays so, tell whoever runs the server.",
+    notOpened: "That did not open: the server is restarting or was updated. Try once more, or load the page again.",
+    again: "Load the page again",
+  },
+  broken: {
+    title: "This page broke",
+    text: "Your bots keep running without it. Load the page again; if it breaks here again, tell whoever runs the server what you did.",
+  },
   nowhere: {
     title: "There is no such page",
     text: "The address may be mistyped.",
