@@ -11,10 +11,10 @@ import { fill, number, plural } from "./say.js";
 import { Nowhere, useTitle } from "./shell.js";
 import { FLEET } from "./texts/fleet.js";
 import { PAGE } from "./texts/page.js";
+import type { Hours } from "./view/axis.js";
 
 const EVERY_MS = 5_000;
 const HISTORY_EVERY_MS = 60_000;
-type Hours = "1" | "24" | "168";
 
 export default function FleetPage(): ReactNode {
   const { session } = useShared();
@@ -46,7 +46,7 @@ function Fleet(): ReactNode {
       )}
       <Figures now={now.value} />
       <div className="fl">
-        <FleetPlot history={history.value} hours={hours} />
+        <FleetPlot history={history.value} now={now.value?.bots ?? null} hours={hours} />
         <Incidents list={incidents.value} />
         <Workers now={now.value} />
         <Sockets now={now.value} />

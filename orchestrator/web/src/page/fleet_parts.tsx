@@ -41,12 +41,9 @@ function IncidentRow({ incident }: { readonly incident: Incident }): ReactNode {
     ? (LOOKS[incident.kind] ?? { icon: "alert", tone: "stop" })
     : { icon: "check" as const, tone: "off" };
   const now = Date.now();
-  const when = incident.until === null ? words.now : `${clock(incident.since, now)} – ${clock(incident.until, now)}`;
-  const parts = [
-    incident.text,
-    open ? fill(words.since, { time: clock(incident.since, now) }) : words.closed,
-    open ? incident.action : null,
-  ];
+  const [from, to] = [clock(incident.since, now), incident.until === null ? null : clock(incident.until, now)];
+  const when = to === null ? words.now : from === to ? from : `${from} – ${to}`;
+  const parts = [incident.text, open ? fill(words.since, { time: from }) : words.closed, open ? incident.action : null];
   return (
     <article className="inc">
       <span className={`tile tone-${look.tone}`}>
@@ -77,7 +74,7 @@ function Words({ text }: { readonly text: string }): ReactNode {
 export function Workers({ now }: { readonly now: FleetNow | null }): ReactNode {
   const words = FLEET.workers;
   const sorted = (now?.workers ?? []).toSorted(
-    (one, other) => trouble(other) - trouble(one) || one.number - other.number,
+    (one, other) => trouble(other) - trouble(one) || aside(one) - aside(other) || one.number - other.number,
   );
   const shown = sorted.slice(0, MOST_WORKERS);
   return (
@@ -95,6 +92,11 @@ export function Workers({ now }: { readonly now: FleetNow | null }): ReactNode {
       {sorted.length > shown.length && <p className="nothing">{plural(sorted.length - shown.length, words.more)}</p>}
     </section>
   );
+}
+
+/** Those that hold no running bots stand behind the others. */
+function aside({ kind }: WorkerNow): number {
+  return kind === "linking" || kind === "spare" ? 1 : 0;
 }
 
 /** Workers that somebody should look at come first when there are very many. */

@@ -1,10 +1,11 @@
 /** Bots by status over time: a line, stacked areas on their own scale, incidents shaded and named; or the same as a table. */
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import type { FleetHistory } from "../generated.js";
+import type { BotsNow, FleetHistory } from "../generated.js";
 import { Button } from "./parts/ui.js";
 import { clock, fill, utc } from "./say.js";
 import { FLEET } from "./texts/fleet.js";
 import { STATUSES } from "./texts/statuses.js";
+import type { Hours } from "./view/axis.js";
 import { byGroup, type Plot, plot } from "./view/fleet.js";
 import { GROUP_TONES, GROUPS } from "./view/groups.js";
 
@@ -13,14 +14,17 @@ const NARROW_PX = 560;
 
 interface FleetPlotProps {
   readonly history: FleetHistory | null;
-  readonly hours: "1" | "24" | "168";
+  /** The bots as they are. */
+  readonly now: BotsNow | null;
+  readonly hours: Hours;
 }
 
-export function FleetPlot({ history, hours }: FleetPlotProps): ReactNode {
+export function FleetPlot({ history, now, hours }: FleetPlotProps): ReactNode {
   const [table, setTable] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
-  const filled = history !== null && history.points.length > 1;
+  const narrow = width < NARROW_PX;
+  const drawn = history === null || width === 0 ? null : plot(history, now, hours, width, narrow);
   return (
     <section className="card" aria-labelledby="plot-title">
       <div className="ph">
@@ -31,9 +35,9 @@ export function FleetPlot({ history, hours }: FleetPlotProps): ReactNode {
         </Button>
       </div>
       <div className="plot" ref={box}>
-        {!filled && <p className="nothing">{history === null ? "" : words.empty}</p>}
-        {filled && table && <Table history={history} />}
-        {filled && !table && width > 0 && <Picture history={history} hours={hours} width={width} />}
+        {drawn === null && <p className="nothing">{history === null ? "" : words.empty}</p>}
+        {history !== null && drawn !== null && table && <Table history={history} />}
+        {drawn !== null && !table && <Picture drawn={drawn} hours={hours} narrow={narrow} />}
       </div>
     </section>
   );
@@ -53,21 +57,18 @@ function useWidth(box: { readonly current: HTMLElement | null }): number {
 }
 
 interface PictureProps {
-  readonly history: FleetHistory;
-  readonly hours: FleetPlotProps["hours"];
-  readonly width: number;
+  readonly drawn: Plot;
+  readonly hours: Hours;
+  readonly narrow: boolean;
 }
 
-function Picture({ history, hours, width }: PictureProps): ReactNode {
-  const narrow = width < NARROW_PX;
-  const drawn = plot(history, width, narrow);
-  const now = Date.now();
+function Picture({ drawn, hours, narrow }: PictureProps): ReactNode {
   const label = fill(words.label, {
     hours: words.hours[hours],
     connected: drawn.connected,
     total: drawn.total,
-    low: drawn.lowest?.count ?? 0,
-    time: drawn.lowest === null ? "" : clock(drawn.lowest.at, now),
+    low: drawn.lowest.count,
+    time: clock(drawn.lowest.at, Date.now()),
   });
   return (
     <>
@@ -101,7 +102,7 @@ function Picture({ history, hours, width }: PictureProps): ReactNode {
           <path key={area.group} className={`area tone-${GROUP_TONES[area.group]}`} d={area.path} />
         ))}
         {!narrow && <Names drawn={drawn} />}
-        <Times drawn={drawn} now={now} />
+        <Times drawn={drawn} />
       </svg>
     </>
   );
@@ -139,15 +140,12 @@ function Names({ drawn }: { readonly drawn: Plot }): ReactNode {
   );
 }
 
-function Times({ drawn, now }: { readonly drawn: Plot; readonly now: number }): ReactNode {
-  return drawn.times.map((time, index) => {
-    const last = index === drawn.times.length - 1;
-    return (
-      <text key={time.x} x={time.x} y={318} textAnchor={last ? "end" : index === 0 ? "start" : "middle"}>
-        {last ? words.now : clock(time.at, now)}
-      </text>
-    );
-  });
+function Times({ drawn }: { readonly drawn: Plot }): ReactNode {
+  return drawn.times.map((time, index) => (
+    <text key={time.x} x={time.x} y={318} textAnchor={index === drawn.times.length - 1 ? "end" : "middle"}>
+      {time.text}
+    </text>
+  ));
 }
 
 function Legend({ drawn }: { readonly drawn: Plot }): ReactNode {
@@ -184,12 +182,12 @@ function Table({ history }: { readonly history: FleetHistory }): ReactNode {
         </thead>
         <tbody>
           {history.points.toReversed().map((point) => {
-            const counts = byGroup(point);
+            const counts = point.statuses === null ? null : byGroup(point.statuses);
             return (
               <tr key={point.at}>
                 <td title={utc(point.at)}>{clock(point.at, now)}</td>
                 {GROUPS.map((group) => (
-                  <td key={group}>{point.statuses === null ? "–" : counts[group]}</td>
+                  <td key={group}>{counts === null ? FLEET.figures.none : counts[group]}</td>
                 ))}
                 <td>{point.workers}</td>
                 <td>{point.sockets}</td>

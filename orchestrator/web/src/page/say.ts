@@ -52,6 +52,11 @@ export function clockMillis(at: number): string {
   return `${SECONDS.format(at)}.${String(((at % SECOND) + SECOND) % SECOND).padStart(3, "0")}`;
 }
 
+/** 3 Nov */
+export function day(at: number): string {
+  return DAY.format(at);
+}
+
 /** 3 Nov 2026 */
 export function date(at: number): string {
   return DATE.format(at);

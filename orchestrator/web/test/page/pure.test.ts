@@ -4,7 +4,6 @@ import { fault, ofAddress, shortened, whole } from "../../src/page/phone.js";
 import { routeOf } from "../../src/page/router.js";
 import { bytes, fill, left, span, spelled } from "../../src/page/say.js";
 import { details, eventLine, learn } from "../../src/page/view/events.js";
-import { plot } from "../../src/page/view/fleet.js";
 import { count, found, lines, sections, windowOf } from "../../src/page/view/groups.js";
 import { meaning } from "../../src/page/view/keys.js";
 import { modulePx, qrPath } from "../../src/page/view/qr.js";
@@ -234,20 +233,6 @@ describe("pictures", () => {
     const slots = [null, ...Array(45).fill("connected"), "reconnecting", "reconnecting"];
     expect(ribbonWords(slots)).toBe("Last 24 hours: Connected 94 %, Reconnecting 4 %");
     expect(ribbonParts(slots, 20).map((part) => part.tone)).toEqual(["off", "ok", "heal"]);
-  });
-
-  it("a plot of a fleet without a past is drawn too", () => {
-    const point = (connected: number) => ({
-      at: NOW,
-      statuses: { connected, banned: 1 },
-      workers: 1,
-      sockets: 1,
-      events: 0,
-      workerRestarts: 0,
-    });
-    const drawn = plot({ stepMs: 60_000, points: [point(3), point(2)], incidents: [] }, 900, false);
-    expect(drawn).toMatchObject({ connected: 2, total: 3, lowest: { count: 2 } });
-    expect(JSON.stringify(drawn)).not.toMatch(/NaN|null/);
   });
 });
 

@@ -1,22 +1,17 @@
-/** The fleet's history → lines and areas. Pure geometry; what it draws is words and shapes as well as colour. */
-import type { FleetHistory, FleetPoint } from "../../generated.js";
+/**
+ * The fleet's history and its present → lines and areas. Pure geometry; what it draws is words and shapes as well as
+ * colour. Times nothing is known of stay empty: the server did not run, or there was none yet.
+ */
+import type { BotsNow, FleetHistory, FleetPoint } from "../../generated.js";
 import { STATUSES } from "../texts/statuses.js";
-import { GROUPS } from "./groups.js";
+import { type Hours, ticks } from "./axis.js";
+import { type Shade, shades } from "./shades.js";
 import type { Group } from "./status.js";
 
 export interface Area {
   readonly group: Exclude<Group, "ok">;
   readonly path: string;
   readonly last: number;
-}
-
-/** An incident's time; its name stands where it fits between others and the edges, else only in its title. */
-export interface Shade {
-  readonly x: number;
-  readonly width: number;
-  readonly id: string;
-  readonly title: string;
-  readonly nameX: number | null;
 }
 
 export interface Plot {
@@ -33,20 +28,32 @@ export interface Plot {
   readonly endY: number;
   readonly upper: ReadonlyArray<{ readonly y: number; readonly text: string }>;
   readonly lower: ReadonlyArray<{ readonly y: number; readonly text: string }>;
-  readonly times: ReadonlyArray<{ readonly x: number; readonly at: number }>;
+  readonly times: ReadonlyArray<{ readonly x: number; readonly text: string }>;
   readonly shades: ReadonlyArray<Shade>;
-  readonly lowest: { readonly count: number; readonly at: number } | null;
+  readonly lowest: { readonly count: number; readonly at: number };
 }
+
+export type ByGroup = { readonly [group in Group]: number };
+
+/** A moment that is known, and where its step begins and ends. */
+interface Step {
+  readonly from: number;
+  readonly to: number;
+  readonly counts: ByGroup;
+}
+
+/** Steps that follow each other without a gap. */
+type Run = ReadonlyArray<Step>;
 
 const UPPER = { top: 12, height: 92 };
 const LOWER = { base: 300, height: 140 };
 const ORDER: ReadonlyArray<Exclude<Group, "ok">> = ["off", "wait", "you", "move"];
 
-/** Bots of a point by group; the server not running counts as none connected. */
-export function byGroup(point: FleetPoint): { readonly [group in Group]: number } {
+/** Bots by group; a status nobody knows needs somebody. */
+export function byGroup(statuses: Readonly<Record<string, number>>): ByGroup {
   const counts = { you: 0, wait: 0, move: 0, ok: 0, off: 0 };
   const known: { readonly [status: string]: { readonly group: Group } } = STATUSES.status;
-  for (const [status, count] of Object.entries(point.statuses ?? {})) counts[known[status]?.group ?? "you"] += count;
+  for (const [status, count] of Object.entries(statuses)) counts[known[status]?.group ?? "you"] += count;
   return counts;
 }
 
@@ -58,109 +65,131 @@ export function niceTop(greatest: number): number {
   return step * power;
 }
 
-export function plot(history: FleetHistory, width: number, narrow: boolean): Plot {
-  const points = history.points;
-  const groups = points.map(byGroup);
-  const left = narrow ? 30 : 44;
-  const right = narrow ? 10 : 124;
+/**
+ * @param now The fleet as it is: the end of the picture. A step of the history holds its worst moment, not its last.
+ * @returns Null while nothing is known.
+ */
+export function plot(
+  history: FleetHistory,
+  now: BotsNow | null,
+  hours: Hours,
+  width: number,
+  narrow: boolean,
+): Plot | null {
+  const points = upTo(history.points, now);
+  const known = points.filter((point) => point.statuses !== null);
+  const first = known[0];
+  if (first === undefined) return null;
+  const [left, right] = narrow ? [30, 10] : [44, 124];
   const room = width - left - right;
-  const x = (index: number) => left + (room * index) / Math.max(1, points.length - 1);
-  const totals = groups.map((one) => GROUPS.reduce((sum, group) => sum + one[group], 0));
-  const top = Math.max(1, ...totals);
+  const x = (step: number) => left + (room * Math.min(points.length, Math.max(0, step))) / points.length;
+  const steps = runs(points, x);
+  const all = steps.flat().map((step) => step.counts);
+  const top = Math.max(1, ...all.map((one) => one.ok + others(one)));
+  const lowerTop = niceTop(Math.max(1, ...all.map(others)));
   const upperY = (value: number) => UPPER.top + ((top - value) / top) * UPPER.height;
-  const line = groups.map((one, index) => `${index ? "L" : "M"}${fixed(x(index))} ${fixed(upperY(one.ok))}`).join("");
-  const others = groups.map((one) => one.off + one.wait + one.you + one.move);
-  const lowerTop = niceTop(Math.max(1, ...others));
   const lowerY = (value: number) => LOWER.base - (value / lowerTop) * LOWER.height;
-  const last = groups.at(-1);
+  const last = byGroup(now?.statuses ?? known.at(-1)?.statuses ?? {});
+  const from = points[0]?.at ?? first.at;
+  const place = (at: number) => x((at - from) / history.stepMs);
   return {
     width,
     height: LOWER.base + 26,
     left,
     right,
-    line,
-    fill: `${line}L${fixed(x(Math.max(0, points.length - 1)))} ${upperY(0)}L${left} ${upperY(0)}Z`,
-    areas: areas(groups, x, lowerY),
-    connected: last?.ok ?? 0,
-    total: totals.at(-1) ?? 0,
-    endY: upperY(last?.ok ?? 0),
-    upper: steps(top).map((value) => ({ y: upperY(value), text: String(value) })),
-    lower: steps(lowerTop).map((value) => ({ y: lowerY(value), text: String(value) })),
-    times: times(points, x, narrow ? 3 : 6),
-    shades: named(shades(history, x), left, width - right),
-    lowest: lowest(points, groups),
+    line: steps.map((run) => along(run, (counts) => upperY(counts.ok), "M")).join(""),
+    fill: steps
+      .map((run) =>
+        between(
+          run,
+          (counts) => upperY(counts.ok),
+          () => upperY(0),
+        ),
+      )
+      .join(""),
+    areas: areas(steps, last, lowerY),
+    connected: last.ok,
+    total: last.ok + others(last),
+    endY: upperY(last.ok),
+    upper: scale(top).map((value) => ({ y: upperY(value), text: String(value) })),
+    lower: scale(lowerTop).map((value) => ({ y: lowerY(value), text: String(value) })),
+    times: ticks(hours, from, from + points.length * history.stepMs, narrow).map((tick) => ({
+      x: place(tick.at),
+      text: tick.text,
+    })),
+    shades: shades(history.incidents, place, left, width - right),
+    lowest: lowest(known, first),
   };
 }
 
-function fixed(value: number): string {
-  return value.toFixed(1);
+/** The history with its newest step as it is now. */
+function upTo(points: ReadonlyArray<FleetPoint>, now: BotsNow | null): ReadonlyArray<FleetPoint> {
+  const last = points.at(-1);
+  if (now === null || last === undefined) return points;
+  return [...points.slice(0, -1), { ...last, statuses: now.statuses }];
 }
 
-function steps(top: number): ReadonlyArray<number> {
+function others(counts: ByGroup): number {
+  return counts.off + counts.wait + counts.you + counts.move;
+}
+
+function runs(points: ReadonlyArray<FleetPoint>, x: (step: number) => number): ReadonlyArray<Run> {
+  const found: Step[][] = [];
+  let open: Step[] | null = null;
+  points.forEach((point, index) => {
+    if (point.statuses === null) {
+      open = null;
+      return;
+    }
+    if (open === null) {
+      open = [];
+      found.push(open);
+    }
+    open.push({ from: x(index), to: x(index + 1), counts: byGroup(point.statuses) });
+  });
+  return found;
+}
+
+type Height = (counts: ByGroup) => number;
+
+/** A run from its beginning to its end, through the middle of each of its steps. */
+function along(run: Run, y: Height, begin: "M" | "L"): string {
+  const spots = spotsOf(run, y);
+  return spots.map((spot, index) => `${index === 0 ? begin : "L"}${spot}`).join("");
+}
+
+/** What lies between two heights of a run. */
+function between(run: Run, upper: Height, lower: Height): string {
+  const back = spotsOf(run, lower).toReversed();
+  return `${along(run, upper, "M")}${back.map((spot) => `L${spot}`).join("")}Z`;
+}
+
+function spotsOf(run: Run, y: Height): ReadonlyArray<string> {
+  const [first, last] = [run[0], run.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const middles = run.map((step) => spot((step.from + step.to) / 2, y(step.counts)));
+  return [spot(first.from, y(first.counts)), ...middles, spot(last.to, y(last.counts))];
+}
+
+function spot(x: number, y: number): string {
+  return `${x.toFixed(1)} ${y.toFixed(1)}`;
+}
+
+function scale(top: number): ReadonlyArray<number> {
   return top < 2 ? [0, top] : [0, Math.round(top / 2), top];
 }
 
-function areas(
-  groups: ReadonlyArray<{ readonly [group in Group]: number }>,
-  x: (index: number) => number,
-  y: (value: number) => number,
-): ReadonlyArray<Area> {
-  let below = groups.map(() => 0);
-  return ORDER.map((group) => {
-    const above = groups.map((one, index) => (below[index] ?? 0) + one[group]);
-    const up = above.map((value, index) => `${index ? "L" : "M"}${fixed(x(index))} ${fixed(y(value))}`).join("");
-    const back = below
-      .map((value, index) => `L${fixed(x(index))} ${fixed(y(value))}`)
-      .toReversed()
-      .join("");
-    below = above;
-    return { group, path: `${up}${back}Z`, last: groups.at(-1)?.[group] ?? 0 };
+function areas(steps: ReadonlyArray<Run>, last: ByGroup, y: (value: number) => number): ReadonlyArray<Area> {
+  return ORDER.map((group, index) => {
+    const upTo = (counts: ByGroup, parts: number) => ORDER.slice(0, parts).reduce((sum, one) => sum + counts[one], 0);
+    const upper = (counts: ByGroup) => y(upTo(counts, index + 1));
+    const lower = (counts: ByGroup) => y(upTo(counts, index));
+    return { group, path: steps.map((run) => between(run, upper, lower)).join(""), last: last[group] };
   });
 }
 
-function times(points: ReadonlyArray<FleetPoint>, x: (index: number) => number, parts: number): Plot["times"] {
-  if (points.length < 2) return [];
-  return Array.from({ length: parts + 1 }, (_, part) => {
-    const index = Math.round(((points.length - 1) * part) / parts);
-    return { x: x(index), at: points[index]?.at ?? 0 };
-  });
-}
-
-function shades(history: FleetHistory, x: (index: number) => number): ReadonlyArray<Omit<Shade, "nameX">> {
-  const from = history.points[0]?.at ?? 0;
-  const count = history.points.length - 1;
-  const place = (at: number) => x(Math.min(count, Math.max(0, (at - from) / history.stepMs)));
-  return history.incidents.flatMap((one) => {
-    const start = place(one.since);
-    const end = one.until === null ? x(count) : place(one.until);
-    return end <= x(0) ? [] : [{ x: start, width: Math.max(2, end - start), id: one.id, title: one.title || one.kind }];
-  });
-}
-
-/** About how wide a letter of a name is. */
-const LETTER_PX = 5.8;
-
-function named(all: ReadonlyArray<Omit<Shade, "nameX">>, from: number, to: number): ReadonlyArray<Shade> {
-  let free = from;
-  return all
-    .toSorted((one, other) => one.x - other.x)
-    .map((shade) => {
-      const half = (shade.title.length * LETTER_PX) / 2;
-      const nameX = Math.min(to - half, Math.max(from + half, shade.x + shade.width / 2));
-      if (nameX - half < free || nameX + half > to) return { ...shade, nameX: null };
-      free = nameX + half + 12;
-      return { ...shade, nameX };
-    });
-}
-
-function lowest(
-  points: ReadonlyArray<FleetPoint>,
-  groups: ReadonlyArray<{ readonly [group in Group]: number }>,
-): Plot["lowest"] {
-  let found: { count: number; at: number } | null = null;
-  points.forEach((point, index) => {
-    const count = groups[index]?.ok ?? 0;
-    if (point.statuses !== null && (found === null || count < found.count)) found = { count, at: point.at };
-  });
-  return found;
+function lowest(known: ReadonlyArray<FleetPoint>, first: FleetPoint): Plot["lowest"] {
+  const all = known.map((point) => ({ count: byGroup(point.statuses ?? {}).ok, at: point.at }));
+  const worst = Math.min(...all.map((one) => one.count));
+  return all.find((one) => one.count === worst) ?? { count: worst, at: first.at };
 }
