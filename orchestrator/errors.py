@@ -88,7 +88,7 @@ REASONS = _table(
     Code("stream_error", "WhatsApp reported an error on the connection."),
     Code("phone_not_seen", "The phone has been offline for 12 days; WhatsApp unlinks devices after 14."),
     Code("worker_crashed", "The session's process ended unexpectedly."),
-    Code("restart_budget_spent", "The bot failed several times in a row."),
+    Code("restart_budget_spent", "The bot crashed 5 times within 10 minutes."),
     Code("event_pump_dead", "The library stopped delivering events; the session is being restarted."),
     Code("keys_missing", "The keys of the linked device are gone. Link it again."),
     Code("logged_out_by_user", "You logged the bot out."),

@@ -77,7 +77,7 @@ export const REASONS = {
   stream_error: { text: "WhatsApp reported an error on the connection.", retryable: false },
   phone_not_seen: { text: "The phone has been offline for 12 days; WhatsApp unlinks devices after 14.", retryable: false },
   worker_crashed: { text: "The session's process ended unexpectedly.", retryable: false },
-  restart_budget_spent: { text: "The bot failed several times in a row.", retryable: false },
+  restart_budget_spent: { text: "The bot crashed 5 times within 10 minutes.", retryable: false },
   event_pump_dead: { text: "The library stopped delivering events; the session is being restarted.", retryable: false },
   keys_missing: { text: "The keys of the linked device are gone. Link it again.", retryable: false },
   logged_out_by_user: { text: "You logged the bot out.", retryable: false },

@@ -15,13 +15,13 @@ import { Ring } from "./parts/ring.js";
 import { Avatar, Button, Tabs, Tile } from "./parts/ui.js";
 import { shortened, whole } from "./phone.js";
 import { A } from "./router.js";
-import { clock, date, fill, left, secondsLeft, span, utc } from "./say.js";
+import { clock, date, fill, left, secondsLeft, utc } from "./say.js";
 import { useTitle } from "./shell.js";
 import { TalksPane } from "./talks_pane.js";
 import { BOT } from "./texts/bot.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
-import { type StatusView, statusView } from "./view/status.js";
+import { provedAgo, type StatusView, statusView } from "./view/status.js";
 
 export function BotPage({ bot }: { readonly bot: Bot }): ReactNode {
   const { session } = useShared();
@@ -37,32 +37,40 @@ export function BotPage({ bot }: { readonly bot: Bot }): ReactNode {
         <Icon name="right" className="s14" />
         <span>{bot.name}</span>
       </nav>
-      <Head bot={bot} live={live} />
+      <Head bot={bot} view={view} live={live} />
       <section className={`card tone-${view.tone}`} data-bot={bot.id} data-status={bot.status} aria-label={view.label}>
         <Band bot={bot} view={view} live={live} now={now} />
         <Facts bot={bot} now={now} history={history} />
-        {history && <LastDay history={history} now={now} />}
+        <LastDay history={history} now={now} />
       </section>
       <Panes bot={bot} />
     </>
   );
 }
 
-function Head({ bot, live }: { readonly bot: Bot; readonly live: boolean }): ReactNode {
+interface HeadProps {
+  readonly bot: Bot;
+  readonly view: StatusView;
+  readonly live: boolean;
+}
+
+/** Restart and stop stand here while there is something to stop; what else can be done is in the menu. */
+function Head({ bot, view, live }: HeadProps): ReactNode {
   const { client } = useShared();
   const menu = useBotMenu(bot);
   const wait = live ? null : PAGE.notLive;
+  const running = view.group !== "you" && view.group !== "off";
   return (
     <div className="head">
       <Avatar name={bot.name} className="medium" />
       <h1>{bot.name}</h1>
       <span className="grow" />
-      {bot.account !== null && (
+      {running && bot.account !== null && (
         <Button className="only-w" wait={wait} onClick={() => void steer(client, bot, "restart")}>
           {BOT.restart}
         </Button>
       )}
-      {bot.desired === "running" && (
+      {running && bot.desired === "running" && (
         <Button className="only-w" wait={wait} onClick={() => void steer(client, bot, "stop")}>
           {BOT.stop}
         </Button>
@@ -82,6 +90,9 @@ interface BandProps {
   readonly now: number;
 }
 
+/** A ring shows time that is nearly over; of more it would only stand full. */
+const RING_MS = 60_000;
+
 function Band({ bot, view, live, now }: BandProps): ReactNode {
   const waits = view.at !== null && view.at > now && view.at - now < 3_600_000 ? view.at : null;
   return (
@@ -94,7 +105,7 @@ function Band({ bot, view, live, now }: BandProps): ReactNode {
       <div className="acts flat">
         {waits !== null && bot.status !== "awaiting_scan" && (
           <div className="row next">
-            <Ring seconds={secondsLeft(waits, now)} of={30} />
+            {waits - now <= RING_MS && <Ring seconds={secondsLeft(waits, now)} of={RING_MS / 1000} />}
             <span className="meta num">{fill(WIZARD.tryIn, { left: left(waits, now) })}</span>
           </div>
         )}
@@ -112,6 +123,7 @@ interface FactsProps {
 
 function Facts({ bot, now, history }: FactsProps): ReactNode {
   const words = BOT.facts;
+  const ago = provedAgo(bot, now);
   return (
     <dl className="facts">
       <div>
@@ -123,11 +135,11 @@ function Facts({ bot, now, history }: FactsProps): ReactNode {
         {bot.deviceName}
       </Fact>
       <Fact name={words.proof}>
-        {bot.provedAt === null ? (
+        {ago === null || bot.provedAt === null ? (
           words.never
         ) : (
           <time dateTime={new Date(bot.provedAt).toISOString()} title={utc(bot.provedAt)}>
-            {fill(words.ago, { ago: span(now - bot.provedAt) })}
+            {fill(words.ago, { ago })}
           </time>
         )}
       </Fact>
@@ -163,7 +175,9 @@ function PhoneNumber({ phone }: { readonly phone: string }): ReactNode {
   );
 }
 
-function LastDay({ history, now }: { readonly history: History; readonly now: number }): ReactNode {
+/** Its place is kept until it has come: nothing below it moves then. */
+function LastDay({ history, now }: { readonly history: History | undefined; readonly now: number }): ReactNode {
+  if (history === undefined) return <div className="rib24 only-w" aria-hidden="true" />;
   const span = history.statuses.length * 1_800_000;
   const marks = [0.25, 0.5, 0.75].map((part) => history.since + span * part);
   return (

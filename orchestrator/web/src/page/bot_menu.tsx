@@ -68,7 +68,7 @@ function Question({ bot, asking, onClose }: QuestionProps): ReactNode {
   return (
     <Confirm
       title={fill(confirm.deleteTitle, { bot: bot.name })}
-      body={confirm.delete}
+      body={bot.account === null ? confirm.deleteUnlinked : confirm.delete}
       typed={bot.name}
       yes={confirm.deleteYes}
       no={confirm.keep}

@@ -11,9 +11,9 @@ import { Ribbon } from "./parts/ribbon.js";
 import { Avatar, Button } from "./parts/ui.js";
 import { shortened } from "./phone.js";
 import { A } from "./router.js";
-import { fill, span } from "./say.js";
+import { fill } from "./say.js";
 import { PAGE } from "./texts/page.js";
-import { type StatusView, statusView } from "./view/status.js";
+import { provedAgo, type StatusView, statusView } from "./view/status.js";
 
 interface BotRowProps {
   readonly bot: Bot;
@@ -73,7 +73,7 @@ function restarts(bot: Bot, ribbon: History | undefined): number {
 }
 
 function Proof({ bot, now }: { readonly bot: Bot; readonly now: number }): ReactNode {
-  const ago = bot.provedAt === null ? null : span(now - bot.provedAt);
+  const ago = provedAgo(bot, now);
   return (
     <div className="c-proof small num dim" title={ago === null ? undefined : fill(PAGE.list.provedAgo, { ago })}>
       {ago ?? PAGE.list.none}
@@ -85,7 +85,11 @@ function StatusCell({ view, quiet }: { readonly view: StatusView; readonly quiet
   return (
     <div className="c-stat">
       <StatusMark view={view} />
-      {!quiet && <div className="meta ell num">{view.line}</div>}
+      {!quiet && (
+        <div className="meta num why" title={view.line}>
+          {view.line}
+        </div>
+      )}
     </div>
   );
 }

@@ -57,7 +57,7 @@ function Filled({ all, counts, show, asked }: FilledProps): ReactNode {
       {!few && <Composition counts={counts} total={all.length} />}
       {!few && <Filters counts={counts} total={all.length} show={show} />}
       {shown.length === 0 ? (
-        <NoHit words={words} onClear={() => setWords("")} />
+        <NoHit words={words} show={group} onClear={() => setWords("")} />
       ) : (
         <BotList sections={shown} total={all.length} plain={few} />
       )}
@@ -131,10 +131,17 @@ function Filters({ counts, total, show }: FiltersProps): ReactNode {
   );
 }
 
-function NoHit({ words, onClear }: { readonly words: string; readonly onClear: () => void }): ReactNode {
+interface NoHitProps {
+  readonly words: string;
+  readonly show: Group | null;
+  readonly onClear: () => void;
+}
+
+function NoHit({ words, show, onClear }: NoHitProps): ReactNode {
+  const group = show === null ? "" : STATUSES.group[show].label;
   return (
     <div className="card empty small">
-      <p>{fill(PAGE.list.noHit, { q: words })}</p>
+      <p>{fill(words.trim() === "" ? PAGE.list.noneIn : PAGE.list.noHit, { q: words, group })}</p>
       <Button
         onClick={() => {
           onClear();

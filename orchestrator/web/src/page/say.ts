@@ -80,22 +80,22 @@ export function midnight(at: number): number {
   return new Date(at).setHours(0, 0, 0, 0);
 }
 
-/** 14 s, 3 min, 1 h 29 m, 5 d: how long, told as coarsely as it is long. */
+/** 14 s, 3 min, 1 h 29 min, 5 d: how long, told as coarsely as it is long. */
 export function span(ms: number): string {
   const whole = Math.max(0, ms);
   if (whole < MINUTE) return `${Math.floor(whole / SECOND)} s`;
   if (whole < HOUR) return `${Math.floor(whole / MINUTE)} min`;
   if (whole < DAY_MS) {
     const minutes = Math.floor((whole % HOUR) / MINUTE);
-    return minutes ? `${Math.floor(whole / HOUR)} h ${minutes} m` : `${Math.floor(whole / HOUR)} h`;
+    return minutes ? `${Math.floor(whole / HOUR)} h ${minutes} min` : `${Math.floor(whole / HOUR)} h`;
   }
   return `${Math.floor(whole / DAY_MS)} d`;
 }
 
-/** What is left, counted up to whole seconds so that it never says 0 before it is: 14 s, 1 min 52 s, 7 h 59 m. */
+/** What is left, counted up to whole seconds so that it never says 0 before it is: 60 s, 1 min 52 s, 7 h 59 min. */
 export function left(until: number, now: number): string {
   const seconds = secondsLeft(until, now);
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds <= 60) return `${seconds} s`;
   if (seconds < 600) return seconds % 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds / 60} min`;
   return span(seconds * SECOND);
 }

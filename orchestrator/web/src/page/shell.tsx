@@ -42,13 +42,13 @@ export function Shell({ tab, children, onSearch }: ShellProps): ReactNode {
           )}
         </nav>
         <span className="grow" />
+        <Pill />
         <Simulated />
         <button type="button" className="btn ghost only-w" onClick={onSearch}>
           <Icon name="search" className="s14" />
           <span className="lbl">{PAGE.search}</span>
           <Kbd>Ctrl K</Kbd>
         </button>
-        <Pill />
         <Account />
       </header>
       <Banner />
@@ -89,21 +89,19 @@ export function Simulated(): ReactNode {
   );
 }
 
-/** The user's own connection, always there. */
+/** The user's own connection, always there. It grows into free space: what stands beside it stays where it is. */
 export function Pill(): ReactNode {
   const connection = useConnection();
   const view = socketView(connection, useNow());
   return (
-    <span className="pill-place">
-      {/* One pill a state: it takes the place of the last one, and none has moved. */}
-      <span
-        key={connection.state}
-        className={`pill tone-${view.tone} ${connection.state}`}
-        data-connection={connection.state}
-      >
-        <span className="dot" />
-        <span className="num">{view.pill}</span>
-      </span>
+    // One pill a state: it takes the place of the last one, and none has moved.
+    <span
+      key={connection.state}
+      className={`pill tone-${view.tone} ${connection.state}`}
+      data-connection={connection.state}
+    >
+      <span className="dot" />
+      <span className="num">{view.pill}</span>
     </span>
   );
 }

@@ -31,8 +31,8 @@ export function Wizard({ step, bot, leave, onLeave, children }: WizardProps): Re
         </A>
         <span className="meta only-w ell">{bot === null ? WIZARD.newBot : fill(WIZARD.newBotNamed, { bot })}</span>
         <span className="grow" />
-        <Simulated />
         <Pill />
+        <Simulated />
         <Button kind="ghost" kbd="Esc" onClick={onLeave}>
           {leave === "cancel" ? PAGE.cancel : PAGE.close}
         </Button>

@@ -9,7 +9,7 @@ import { meaning } from "../../src/page/view/keys.js";
 import { modulePx, qrPath } from "../../src/page/view/qr.js";
 import { ribbonParts, ribbonWords } from "../../src/page/view/ribbon.js";
 import { socketView } from "../../src/page/view/socket.js";
-import { statusView } from "../../src/page/view/status.js";
+import { provedAgo, statusView } from "../../src/page/view/status.js";
 import type { Frame } from "../../src/types.js";
 import { ACCOUNT, bot, connection, NOW } from "./support.js";
 
@@ -73,6 +73,24 @@ describe("statuses", () => {
   });
 });
 
+describe("what a status says beyond its label", () => {
+  it("says why linking ended, not that codes ran out when none did", () => {
+    const ended = (code: string) =>
+      statusView(bot({ status: "login_expired", reason: { code, text: "", number: null } }), NOW, true).label;
+    expect(["codes_expired", "pair_failed", "wrong_number"].map(ended)).toEqual([
+      "Codes expired",
+      "Linking failed",
+      "Wrong number",
+    ]);
+  });
+
+  it("proves nothing of a bot that no account is linked to", () => {
+    expect(provedAgo(bot({ provedAt: NOW - 4_000 }), NOW)).toBeNull();
+    expect(provedAgo(bot({ account: ACCOUNT, provedAt: NOW - 4_000 }), NOW)).toBe("4 s");
+    expect(provedAgo(bot({ account: ACCOUNT }), NOW)).toBeNull();
+  });
+});
+
 describe("the list", () => {
   const fleet = [
     bot({ id: "a", name: "Zeta" }),
@@ -116,11 +134,12 @@ describe("times and numbers", () => {
     expect([4_000, 180_000, 5_340_000, 7_200_000, 518_400_000].map(span)).toEqual([
       "4 s",
       "3 min",
-      "1 h 29 m",
+      "1 h 29 min",
       "2 h",
       "6 d",
     ]);
-    expect([left(NOW + 1, NOW), left(NOW + 112_000, NOW), left(NOW - 5, NOW)]).toEqual(["1 s", "1 min 52 s", "0 s"]);
+    const until = [1, 60_000, 112_000, -5].map((ms) => left(NOW + ms, NOW));
+    expect(until).toEqual(["1 s", "60 s", "1 min 52 s", "0 s"]);
     expect([bytes(999), bytes(214_300), bytes(3_400_000)]).toEqual(["999 B", "214 kB", "3.4 MB"]);
     expect(spelled("7KQ4-MX2P")).toBe("7 K Q 4, dash, M X 2 P");
     expect(fill("{a} {b}", { a: 0 })).toBe("0 {b}");
@@ -196,6 +215,19 @@ describe("the live log", () => {
       problem: true,
       topic: "sends",
     });
+  });
+
+  it("counts as people do, and says why a bot was unlinked in words", () => {
+    const waited = (count: number, done: boolean) =>
+      eventLine(frame("offline_sync", { count, done }, "whatsapp_connection_event")).text;
+    expect([0, 1, 12].map((count) => waited(count, true))).toEqual([
+      "No messages had waited",
+      "A waiting message was fetched",
+      "12 waiting messages fetched",
+    ]);
+    expect(waited(0, false)).toBe("Looking for messages that waited");
+    const out = frame("logged_out", { reason: "main_device_gone" }, "whatsapp_connection_event");
+    expect(eventLine(out).text).toMatch(/^Unlinked: The phone's account was logged out/);
   });
 
   it("tells a change of status from both sides, and types it does not know by name", () => {

@@ -50,7 +50,7 @@ export const LINKING = {
     syncing: {
       left: "steps",
       title: "Catching up",
-      body: "Fetching {count} messages that waited on WhatsApp. You can leave this page.",
+      body: "Messages that waited on WhatsApp are being fetched: {count}. You can leave this page.",
       live: "",
     },
     connected: {

@@ -68,6 +68,7 @@ export const PAGE = {
     terminal: "Rather the terminal?",
     command: "orchestrator bots create NAME",
     noHit: "No bot matches “{q}”.",
+    noneIn: "No bot stands under “{group}” now.",
     clear: "Clear filter",
     changed: "{bot}: {status}.",
     moreChanged: { one: "{n} more bot changed.", many: "{n} more bots changed." },
@@ -98,6 +99,7 @@ export const PAGE = {
     deleteTitle: "Delete {bot}?",
     delete:
       "It is unlinked from its number, and its stored messages, events and records are removed. This cannot be undone.",
+    deleteUnlinked: "Its stored messages, events and records are removed. This cannot be undone.",
     deleteYes: "Delete bot",
     type: "Type {name} to confirm",
     typeFirst: "Type the name first",

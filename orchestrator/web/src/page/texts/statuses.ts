@@ -100,6 +100,13 @@ export const STATUSES = {
       body: "{reason}",
     },
   },
+  /* Labels that say more than that of the status does, by the code of its reason. */
+  cause: {
+    pair_failed: "Linking failed",
+    pairing_timeout: "Linking failed",
+    already_linked: "Number in use",
+    wrong_number: "Wrong number",
+  },
   group: {
     you: { label: "Needs you", hint: "Only you can move these on" },
     wait: { label: "Waiting", hint: "Nothing to do; they return by themselves" },

@@ -110,7 +110,7 @@ export const WIZARD = {
   ready: {
     title: "{bot} is ready",
     synced: "Messages that waited on WhatsApp are here.",
-    syncing: "{count} messages that waited on WhatsApp are coming in by themselves.",
+    syncing: "Messages that waited on WhatsApp come in by themselves: {count}.",
     fresh: "It receives and sends from now on.",
     open: "Open the bot",
     test: "Send a test",

@@ -3,7 +3,7 @@
  *
  * Types this version does not know are shown by name. Owns no markup.
  */
-import { PAIR_ERRORS, SEND_ERRORS } from "../../generated.js";
+import { PAIR_ERRORS, REASONS, SEND_ERRORS } from "../../generated.js";
 import type { Frame } from "../../types.js";
 import type { IconName } from "../icons.js";
 import { ofAddress, shortened } from "../phone.js";
@@ -128,10 +128,14 @@ function iconOfStatus(status: string): IconName {
 }
 
 function textOf(frame: Frame, data: Data, before: string | null, people: People): string {
-  const template = TEXTS[variantOf(frame, data, before)] ?? TEXTS[frame.type];
-  if (template === undefined) return frame.type.replaceAll("_", " ");
-  return fill(template, values(frame, data, before, people));
+  const filled = values(frame, data, before, people);
+  const variant = variantOf(frame, data, before);
+  const template = TEXTS[`${variant}, ${AMOUNTS[filled.n] ?? "many"}`] ?? TEXTS[variant] ?? TEXTS[frame.type];
+  return template === undefined ? frame.type.replaceAll("_", " ") : fill(template, filled);
 }
+
+/** How many, where a text has words of its own for it. */
+const AMOUNTS: { readonly [n: number]: string } = { 0: "none", 1: "one" };
 
 function variantOf(frame: Frame, data: Data, before: string | null): string {
   switch (frame.type) {
@@ -153,7 +157,7 @@ function variantOf(frame: Frame, data: Data, before: string | null): string {
   }
 }
 
-function values(frame: Frame, data: Data, before: string | null, people: People): Values {
+function values(frame: Frame, data: Data, before: string | null, people: People): Values & { readonly n: number } {
   const account = data.account as { readonly phone?: string } | null | undefined;
   const error = data.error as { readonly code?: string; readonly text?: string } | null | undefined;
   return {
@@ -196,7 +200,7 @@ function reasonOf(frame: Frame, data: Data): string {
   if (frame.type === "pair_error") return PAIR_ERRORS[data.code as keyof typeof PAIR_ERRORS]?.text ?? "";
   const reason = data.reason;
   if (typeof reason === "object" && reason !== null && "text" in reason) return String(reason.text);
-  return String(reason ?? "").replaceAll("_", " ");
+  return REASONS[reason as keyof typeof REASONS]?.text ?? String(reason ?? "").replaceAll("_", " ");
 }
 
 function sendError(code: string | undefined): string {

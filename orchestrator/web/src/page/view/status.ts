@@ -70,20 +70,29 @@ export function statusView(bot: Bot, now: number, operator: boolean): StatusView
     };
   }
   const until = bot.until ?? bot.retryAt;
-  const label =
-    bot.status === "banned" && until === null
-      ? STATUSES.line.bannedFor
-      : fill(known.label, { time: until === null ? "" : clock(until, now) });
   return {
     icon: bot.status === "stopping" ? "stopped" : (bot.status as IconName),
     spins: SPINNING.has(bot.status),
     tone: known.tone,
     group: known.group,
-    label,
+    label: labelOf(bot, known.label, until, now),
     line: lineOf(bot, known.body, now),
     action: actionOf(bot, operator),
     at: bot.status === "awaiting_scan" ? (bot.link?.expiresAt ?? null) : bot.retryAt,
   };
+}
+
+const CAUSES: { readonly [code: string]: string } = STATUSES.cause;
+
+function labelOf({ status, reason }: Bot, label: string, until: number | null, now: number): string {
+  if (status === "banned" && until === null) return STATUSES.line.bannedFor;
+  if (status === "login_expired" && reason !== null && reason.code in CAUSES) return CAUSES[reason.code] ?? label;
+  return fill(label, { time: until === null ? "" : clock(until, now) });
+}
+
+/** How long ago WhatsApp last proved that it serves the bot; null for a bot that no account is linked to. */
+export function provedAgo(bot: Bot, now: number): string | null {
+  return bot.account === null || bot.provedAt === null ? null : span(now - bot.provedAt);
 }
 
 function lineOf(bot: Bot, body: string, now: number): string {
