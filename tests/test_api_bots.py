@@ -189,53 +189,6 @@ async def test_qr_in_every_form(world: Simulated) -> None:
     (await ada("GET", f"/bots/{bot}/qr")).refused("no_code_on_offer")
 
 
-async def test_link_is_idempotent_and_stop_cancels(world: Simulated) -> None:
-    """While an attempt runs another `link` joins it; `stop` cancels within a second; the next is a new attempt."""
-    ada = world.someone()
-    bot = await _create(ada)
-    first = await world.until(ada, bot, lambda seen: seen["status"] == "awaiting_scan")
-    again = (await ada("POST", f"/bots/{bot}/link", {"method": "qr"})).ok(202)
-    assert again["link"]["attempt"] == first["link"]["attempt"] and again["statusVersion"] == first["statusVersion"]
-    (await ada("POST", f"/bots/{bot}/stop", {})).ok(202)
-    stopped = await world.until(ada, bot, lambda seen: seen["status"] == "stopped", timeout_s=1.0)
-    assert (stopped["link"], stopped["desired"]) == (None, "stopped")
-    (await ada("POST", f"/bots/{bot}/link", {})).ok(202)
-    fresh = await world.until(ada, bot, lambda seen: seen["status"] == "awaiting_scan")
-    assert fresh["link"]["attempt"] == first["link"]["attempt"] + 1
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"method": "code"}, "phone"),
-        ({"method": "code", "phone": "12"}, "phone"),
-        ({"method": "sms"}, "method"),
-        ({"expectedPhone": "twelve"}, "expectedPhone"),
-        ({"expected_phone": "4915112345678"}, "expected_phone"),
-    ],
-)
-async def test_link_refuses(world: Simulated, body: dict[str, object], field: str) -> None:
-    """A wrong linking request starts nothing."""
-    ada = world.someone()
-    bot = await _create(ada, start=False)
-    (await ada("POST", f"/bots/{bot}/link", body)).refused("invalid_field", field)
-    assert (await ada("GET", f"/bots/{bot}")).ok(200)["status"] == "stopped"
-
-
-async def test_too_many_link_attempts(world: Simulated) -> None:
-    """After the attempts of an hour the next is refused and says when to come back."""
-    ada = world.someone()
-    bot = await _create(ada, start=False)
-    for _ in range(10):
-        (await ada("POST", f"/bots/{bot}/link", {})).ok(202)
-        (await ada("POST", f"/bots/{bot}/stop", {})).ok(202)
-        await world.until(ada, bot, lambda seen: seen["status"] == "stopped")
-    answer = await ada("POST", f"/bots/{bot}/link", {})
-    found = answer.refused("too_many_link_attempts")
-    assert 3500_000 < found["retryAfterMs"] <= 3600_000 and int(answer.headers["Retry-After"]) <= 3600
-    (await ada("POST", f"/bots/{bot}/pairing-code", {"phone": "4915112345678"})).refused("too_many_link_attempts")
-
-
 async def test_pairing_code(world: Simulated) -> None:
     """A pairing code is answered once it is there, kept by nobody, the same while it is good, and links the bot."""
     ada = world.someone()

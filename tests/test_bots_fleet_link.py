@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
+from orchestrator.bots import record
 from orchestrator.errors import Refused
 from orchestrator.ports import LinkRequest
 from sessions import model
@@ -260,7 +262,7 @@ def test_the_wrong_account_is_unlinked_again(tmp_path: Path, wrong: str) -> None
         link(room.host, other.id)
         await settle()
         bot = await room.new(start=False)
-        expected = "4915199999999" if wrong == "wrong_number" else None
+        expected = "4915199999999" if wrong == "wrong_number" else UNSET
         phone = "4915112345678" if wrong == "already_linked" else "4915100000000"
         await room.fleet.link(USER, bot.id, LinkRequest(expected_phone=expected))
         await settle()
@@ -282,6 +284,63 @@ def test_the_wrong_account_is_unlinked_again(tmp_path: Path, wrong: str) -> None
         shown = await room.see(bot.id)
         assert shown.link is None and shown.tries_left == room.limits.tries_per_hour - 1
         assert shown.tries_renew_at is not None and (await room.see(other.id)).tries_left is None
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("again", ["link", "start", "restart", "another life", "pairing code"])
+def test_the_expected_number_holds_until_one_is_linked(tmp_path: Path, again: str) -> None:
+    """Whoever asks for the next codes, and however: another number is unlinked; the expected one ends the expectation."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await room.new(expected_phone="4915199999999")
+        offer(room.host, bot.id)
+        room.host.tell(bot.id, CodesExpired())
+        assert (await room.see(bot.id)).status == "login_expired"
+        match again:
+            case "start":
+                await room.fleet.start(USER, bot.id)
+            case "restart":
+                await room.fleet.restart(USER, bot.id)
+            case "another life":
+                await room.fleet.start(USER, bot.id)
+                await room.kill()
+                await room.open()
+            case "link":
+                await room.fleet.link(USER, bot.id, LinkRequest())
+            case _:
+                await room.fleet.link(USER, bot.id, LinkRequest("code", "4915100000000"))
+        await settle()
+        offer(room.host, bot.id)
+        room.host.tell(bot.id, PairSucceeded(account("4915100000000")))
+        shown = await room.see(bot.id)
+        assert shown.reason is not None and (shown.status, shown.reason.code) == ("login_expired", "wrong_number")
+        room.host.tell(bot.id, model.Connected(account("4915100000000")))
+        await settle(1)
+        assert all(b"4915199999999" not in event.data for event in await room.events())
+        await room.fleet.link(USER, bot.id, LinkRequest())
+        await settle()
+        offer(room.host, bot.id)
+        link(room.host, bot.id, "4915199999999")
+        assert (await room.see(bot.id)).status == "connected"
+        private = (await room.bus.snapshot(USER, "private/")).values[f"private/{bot.id}"]
+        assert record.decode(private).expected_phone is None
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_expected_number_can_be_taken_back(tmp_path: Path, running: bool) -> None:
+    """Null lets any number link, beside an attempt that runs and with a new one; another number takes its place."""
+
+    async def scenario(room: FleetRoom) -> None:
+        bot = await room.new(expected_phone="4915199999999", start=running)
+        await room.fleet.link(USER, bot.id, LinkRequest(expected_phone="4915188888888"))
+        await room.fleet.link(USER, bot.id, LinkRequest(expected_phone=None))
+        await settle()
+        offer(room.host, bot.id)
+        link(room.host, bot.id, "4915100000000")
+        assert (await room.see(bot.id)).status == "connected"
 
     run(tmp_path, scenario)
 

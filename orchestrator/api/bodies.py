@@ -38,8 +38,13 @@ def link_request(body: schema.Link) -> LinkRequest:
     return LinkRequest(
         method=body.method,
         phone=None if body.phone is None else schema.digits("phone", body.phone),
-        expected_phone=None if body.expected_phone is None else schema.digits("expectedPhone", body.expected_phone),
+        expected_phone=UNSET if body.expected_phone is UNSET else expected_phone(body.expected_phone),
     )
+
+
+def expected_phone(given: str | None) -> str | None:
+    """Refuses `invalid_field`."""
+    return None if given is None else schema.digits("expectedPhone", given)
 
 
 def outgoing(body: schema_send.SendMessage) -> Outgoing:

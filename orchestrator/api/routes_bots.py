@@ -34,6 +34,7 @@ async def create_bot(call: Call) -> web.StreamResponse:
         proxy=None if body.proxy is None else schema.checked_proxy(body.proxy),
         presence=body.presence,
         start=body.start,
+        expected_phone=bodies.expected_phone(body.expected_phone),
         id=_named_by(call, "bot_"),
     )
     bot = await call.parts.fleet.create(call.user(), new)

@@ -20,6 +20,13 @@ DeviceName = Annotated[
     str, msgspec.Meta(min_length=1, max_length=50, description="shown on the phone, 1 to 50 characters")
 ]
 Phone = Annotated[str, msgspec.Meta(description="international form, 7 to 15 digits, with or without +")]
+ExpectedPhone = Annotated[
+    str,
+    msgspec.Meta(
+        description="the only number that may link, international form: another one is unlinked again. Holds until a "
+        "number is linked; null takes it back"
+    ),
+]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536, description="1 to 65,536 characters")]
 Recipient = Annotated[
     str,
@@ -46,6 +53,7 @@ class CreateBot(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     proxy: str | None = None
     presence: Presence = False
     start: bool = True
+    expected_phone: ExpectedPhone | None = None
 
 
 class PatchBot(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -62,7 +70,7 @@ class Link(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 
     method: Literal["qr", "code"] = "qr"
     phone: Phone | None = None
-    expected_phone: Phone | None = None
+    expected_phone: ExpectedPhone | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class AskPairingCode(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

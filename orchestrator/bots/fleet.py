@@ -250,7 +250,7 @@ class BotFleet:
             account=None, link=None, proxy=new.proxy is not None, device_name=device_name, script=None, restarts=0,
             created_at=now_ms, presence=new.presence,
         )  # fmt: skip
-        private = Private(proxy=new.proxy, proxy_proved=new.proxy is None)
+        private = Private(proxy=new.proxy, proxy_proved=new.proxy is None, expected_phone=new.expected_phone)
         event = Event(
             user, bot.id, "bot_status_update", "created", new_id("evt"), now_ms, to_json(bot), bot.status,
             bot.status_version,

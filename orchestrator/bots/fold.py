@@ -112,7 +112,7 @@ def _recovered(step: Step) -> None:
         step.want("run")
     elif bot.status in _COMES_BACK:
         before = step.private.candidate
-        request = LinkRequest(before.method, before.phone, before.expected_phone) if before else LinkRequest()
+        request = LinkRequest(before.method, before.phone) if before else LinkRequest()
         fold_commands.attempt(step, request)
     elif bot.status in _WAITS:
         probe_ms = step.retry_at(child.BOT.slow_probe_s) if bot.status == "failed" else None

@@ -101,13 +101,20 @@ def attempt(step: Step, request: LinkRequest) -> None:
     """Begin a link attempt: a number, a file and a process of its own."""
     step.hide_codes()
     step.end_session()
-    candidate = new_candidate(step, request.method, request.phone, request.expected_phone)
+    _expect(step, request)
+    candidate = new_candidate(step, request.method, request.phone)
     step.set_private(candidate=candidate, attempt=candidate.attempt)
     step.set(history=History(), unreached=0, climbing=False, moving_since_s=None)
     step.status("starting")
     step.set_bot(link=Link(candidate.method, candidate.attempt))
     step.disarm("logout")
     step.want("link")
+
+
+def _expect(step: Step, request: LinkRequest) -> None:
+    """Keep the number that is to link; a request that does not speak of one changes nothing."""
+    if request.expected_phone is not msgspec.UNSET:
+        step.set_private(expected_phone=request.expected_phone)
 
 
 def stop(step: Step) -> None:
@@ -139,7 +146,7 @@ def restart(step: Step, tries_per_hour: int) -> None:
     running = step.private.candidate
     request = LinkRequest()
     if running is not None:
-        request = LinkRequest(running.method, running.phone, running.expected_phone)
+        request = LinkRequest(running.method, running.phone)
     begin_link(step, request, tries_per_hour)
 
 
@@ -158,17 +165,14 @@ def link(step: Step, request: LinkRequest, tries_per_hour: int) -> None:
         begin_link(step, request, tries_per_hour)
         return
     step.set_bot(desired="running")
-    changed = msgspec.structs.replace(candidate, expected_phone=request.expected_phone or candidate.expected_phone)
+    _expect(step, request)
     if request.method == "code" and request.phone is not None and request.phone != candidate.phone:
-        changed = msgspec.structs.replace(changed, method="code", phone=request.phone)
+        step.set_private(candidate=msgspec.structs.replace(candidate, method="code", phone=request.phone))
         step.set_bot(link=Link("code", candidate.attempt))
         step.set(code_asked=False)
         if step.s.offer is not None:
             step.do(moves.HideCodes(qr_only=True))
-            step.set_private(candidate=changed)
             fold_link.ask_code(step)
-            return
-    step.set_private(candidate=changed)
 
 
 def _attempt_runs(step: Step) -> bool:

@@ -92,7 +92,7 @@ def paired(step: Step, verdict: Verdict, told: Told, *, current: bool) -> None:
     wrong = None
     if told.taken:
         wrong = "already_linked"
-    elif candidate.expected_phone is not None and candidate.expected_phone != account.phone:
+    elif step.private.expected_phone not in {None, account.phone}:
         wrong = "wrong_number"
     if wrong is not None:
         step.set_private(rejected=told.incarnation)
@@ -106,6 +106,7 @@ def paired(step: Step, verdict: Verdict, told: Told, *, current: bool) -> None:
         account_phone=account.phone,
         generation=private.generation + (1 if other else 0),
         candidate=None,
+        expected_phone=None,
         endings={},
     )
     if other:
@@ -157,7 +158,7 @@ def again(step: Step, reason: str | None, delay_s: float) -> None:
     step.end_session()
     step.status("starting", reason, retry_at=step.retry_at(delay_s))
     if candidate.offered:
-        fresh = new_candidate(step, candidate.method, candidate.phone, candidate.expected_phone)
+        fresh = new_candidate(step, candidate.method, candidate.phone)
         step.set_private(candidate=fresh, attempt=fresh.attempt)
         step.set_bot(link=Link(fresh.method, fresh.attempt))
     step.want("link", delay_s)

@@ -23,8 +23,6 @@ class Candidate(msgspec.Struct, frozen=True):
     method: Literal["qr", "code"] = "qr"
     phone: str | None = None
     """Digits to ask a pairing code for; only for `code`."""
-    expected_phone: str | None = None
-    """Digits; another number that links is unlinked again."""
     incarnation: str | None = None
     """The newest start of this attempt: only its pair-success is this file's."""
     offered: bool = False
@@ -48,6 +46,9 @@ class Private(msgspec.Struct, frozen=True):
     generation: int = 0
     """Rises when another account is linked; sends are bound to it."""
     candidate: Candidate | None = None
+    expected_phone: str | None = None
+    """Digits; another number that links is unlinked again. Holds for every attempt until a number is linked or the
+    owner says otherwise; told to nobody, in no event and no log."""
     incarnation: str | None = None
     """The newest start: what a dead worker left of it still counts as this bot's present."""
     rejected: str | None = None

@@ -224,11 +224,11 @@ class Step:
         return Outcome(self.s, tuple(self.drafts), tuple(self.effects))
 
 
-def new_candidate(step: Step, method: str, phone: str | None, expected_phone: str | None) -> Candidate:
+def new_candidate(step: Step, method: str, phone: str | None) -> Candidate:
     """Return the next attempt's candidate: a number and a device file nobody had before."""
     number = step.private.attempt + 1
     suffix = step.now.fresh.rpartition("_")[2][:8]
-    return Candidate(number, f"{number}-{suffix}.db", "code" if method == "code" else "qr", phone, expected_phone)
+    return Candidate(number, f"{number}-{suffix}.db", "code" if method == "code" else "qr", phone)
 
 
 def _told(bot: Bot) -> tuple[object, ...]:

@@ -21,6 +21,8 @@ class NewBot(msgspec.Struct, frozen=True, rename="camel"):
     proxy: str | None = None
     presence: bool = False
     start: bool = True
+    expected_phone: str | None = None
+    """See `LinkRequest`."""
     id: str | None = None
     """Makes it idempotent across crashes: the user's bot of that id that exists is returned (and started) instead."""
 
@@ -40,8 +42,9 @@ class LinkRequest(msgspec.Struct, frozen=True, rename="camel"):
     method: Literal["qr", "code"] = "qr"
     phone: str | None = None
     """Digits; for `code`."""
-    expected_phone: str | None = None
-    """Digits; another number that links is unlinked again (`wrong_number`)."""
+    expected_phone: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Digits; another number that links is unlinked again (`wrong_number`), in this attempt and the next ones, until a
+    number is linked. UNSET leaves what was said before, null takes it back."""
 
 
 class QrOnOffer(msgspec.Struct, frozen=True, rename="camel"):

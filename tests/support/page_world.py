@@ -37,7 +37,10 @@ STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "too_many": ("Too many tries for now", ("Close",)),
     "multidevice": ("That phone cannot link devices yet", ("Use another phone",)),
     "passkey": ("This account asks for a passkey", ("Use another number", "Close")),
-    "wrong": ("This number already has a bot|That was another number", ("Use another number", "Open By number|Close")),
+    "wrong": (
+        "This number already has a bot|That was another number",
+        ("Use another number", "Open By number|Close|Let any number link"),
+    ),
     "pair_error": ("Linking did not finish", ("Get new codes",)),
     "devices": ("Four devices are linked already", ("Get new codes",)),
     "banned": ("Banned until .+", ("Use another number",)),

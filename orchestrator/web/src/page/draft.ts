@@ -2,6 +2,7 @@
  * What was typed into the wizard so far. Name and device name live as long as the tab; the proxy and the expected number
  * are secrets and stay in memory.
  */
+import { BROWSER } from "../browser.js";
 import type { Bot } from "../generated.js";
 import { fill } from "./say.js";
 import { WIZARD } from "./texts/wizard.js";
@@ -20,7 +21,7 @@ const MOST_DEVICE = 50;
 const EMPTY: Draft = { name: "", deviceName: null, proxy: "", expectedPhone: "" };
 
 let draft: Draft | null = null;
-const expected = new Map<string, string>();
+let request: { readonly words: string; readonly key: string } | null = null;
 const codePhones = new Map<string, string>();
 
 export function readDraft(): Draft {
@@ -40,6 +41,7 @@ export function keepDraft(changes: Partial<Draft>): Draft {
 
 export function dropDraft(): void {
   draft = null;
+  request = null;
   try {
     sessionStorage.removeItem(KEY);
   } catch {
@@ -67,11 +69,12 @@ export function deviceNameOf(made: Pick<Draft, "name" | "deviceName">): string {
   return [...(typed || fill(WIZARD.options.devicePrefix, { bot: made.name.trim() }))].slice(0, MOST_DEVICE).join("");
 }
 
-/** The number that is expected to scan, remembered for the attempts of this page's life. */
-export const expectedPhones = {
-  set: (bot: string, phone: string) => void expected.set(bot, phone),
-  of: (bot: string): string | undefined => expected.get(bot),
-};
+/** The name of the request to make this bot: a second click, or one after a lost answer, makes no second bot. */
+export function requestKey(body: object): string {
+  const words = JSON.stringify(body);
+  if (request?.words !== words) request = { words, key: BROWSER.newId() };
+  return request.key;
+}
 
 /** The number a pairing code was asked for. */
 export const askedPhones = {

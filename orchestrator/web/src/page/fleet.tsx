@@ -66,7 +66,7 @@ function usePolled<Answer>(path: string, everyMs: number): { readonly value: Ans
     const load = async () => {
       if (document.hidden) return;
       try {
-        setState({ value: await ask<Answer>("GET", path, undefined, stop.signal), failed: false });
+        setState({ value: await ask<Answer>("GET", path, undefined, { signal: stop.signal }), failed: false });
       } catch {
         if (!stop.signal.aborted) setState((before) => ({ ...before, failed: true }));
       }

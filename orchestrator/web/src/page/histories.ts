@@ -20,12 +20,9 @@ export function useRibbons(live: boolean): { readonly [bot: string]: Ribbon } | 
     const load = async () => {
       if (document.hidden) return;
       try {
-        const answer = await ask<{ readonly ribbons: ReadonlyArray<Ribbon> }>(
-          "GET",
-          "/history?hours=24",
-          undefined,
-          stop.signal,
-        );
+        const answer = await ask<{ readonly ribbons: ReadonlyArray<Ribbon> }>("GET", "/history?hours=24", undefined, {
+          signal: stop.signal,
+        });
         setRibbons(Object.fromEntries(answer.ribbons.map((one) => [one.botId, one])));
       } catch {
         // The part says nothing, the rest goes on; it is asked for again.

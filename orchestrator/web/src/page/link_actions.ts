@@ -1,9 +1,9 @@
 /** What a person can do in the Link step, and what that tab remembers of it. Owns commands of linking; no words. */
 import { useMemo, useState } from "react";
-import type { Bot } from "../generated.js";
+import type { Bot, LinkRequest } from "../generated.js";
 import type { CommandAnswer, LinkAttempt, UnifiedClient } from "../types.js";
 import { refused, run } from "./commands.js";
-import { askedPhones, expectedPhones } from "./draft.js";
+import { askedPhones } from "./draft.js";
 import { useShared } from "./live.js";
 import { digits } from "./phone.js";
 import { go } from "./router.js";
@@ -136,7 +136,6 @@ async function carryOut(
   id: LinkActionId,
   change: (changes: Partial<Memory>) => void,
 ): Promise<void> {
-  const moveHere = client.connectHere.bind(client);
   switch (id) {
     case "continue":
       return go(`/bots/${bot.id}/ready`);
@@ -151,7 +150,7 @@ async function carryOut(
     case "other_phone":
       return change({ answeredNotice: client.getState().links[bot.id]?.notice?.at ?? null });
     case "use_here":
-      return moveHere();
+      return client.connectHere();
     case "reconnect_now":
       return client.reconnectNow();
     case "change_proxy":
@@ -172,25 +171,32 @@ async function carryOut(
     case "link_now":
       await freshCodes(client, bot, change);
       return;
+    case "any_number":
+      await freshCodes(client, bot, change, { expectedPhone: null });
+      return;
     case "get_code":
       return;
   }
 }
 
 /** A new attempt with QR codes, also where one with a pairing code runs. */
-async function freshCodes(client: UnifiedClient, bot: Bot, change: (changes: Partial<Memory>) => void): Promise<void> {
+async function freshCodes(
+  client: UnifiedClient,
+  bot: Bot,
+  change: (changes: Partial<Memory>) => void,
+  expects: Pick<LinkRequest, "expectedPhone"> = {},
+): Promise<void> {
   if (bot.link?.method === "code" && bot.status === "awaiting_scan") {
     await run(client, bot, { botId: bot.id, action: "stop" });
   }
   change({ tab: "scan" });
-  const expectedPhone = expectedPhones.of(bot.id);
-  await linked(client, bot, { method: "qr", ...(expectedPhone === undefined ? {} : { expectedPhone }) }, change);
+  await linked(client, bot, { method: "qr", ...expects }, change);
 }
 
 async function linked(
   client: UnifiedClient,
   bot: Bot,
-  request: { readonly method: "qr" | "code"; readonly phone?: string; readonly expectedPhone?: string },
+  request: LinkRequest,
   change: (changes: Partial<Memory>) => void,
 ): Promise<CommandAnswer> {
   const answer = await run(client, bot, { botId: bot.id, action: "link", ...request }, true);

@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import type { Bot } from "../generated.js";
 import { acquireUnifiedClient } from "../registry.js";
 import type { Lease } from "../types.js";
+import { arrived, isComing } from "./coming.js";
 import { Contained } from "./contained.js";
 import "./css/index.css";
 import { Keys, useCommandBar } from "./keys.js";
@@ -12,7 +13,7 @@ import { Notifier } from "./notifier.js";
 import { Part, Shown } from "./part.js";
 import { type Route, routeOf, usePlace } from "./router.js";
 import { cookieTokens, type Session, signIn, takeCode } from "./session.js";
-import { Nowhere, Shell } from "./shell.js";
+import { Coming, Nowhere, Shell } from "./shell.js";
 import { Away, SignedOut } from "./signed_out.js";
 import { watchStyles } from "./styles.js";
 import { PAGE } from "./texts/page.js";
@@ -174,11 +175,15 @@ interface WithBotProps {
 function WithBot({ id, onSearch, part, whole = false }: WithBotProps): ReactNode {
   const found = useBot(id);
   const loaded = useLoaded();
-  const shown = found !== undefined && <Shown part={part} of={{ bot: found }} />;
+  const here = found !== undefined;
+  useEffect(() => {
+    if (here) arrived(id);
+  }, [id, here]);
+  const shown = here && <Shown part={part} of={{ bot: found }} />;
   if (shown && whole) return shown;
   return (
     <Shell tab="bots" onSearch={onSearch}>
-      {shown || (loaded && <Nowhere text={PAGE.nowhere.bot} />)}
+      {shown || (isComing(id) ? <Coming /> : loaded && <Nowhere text={PAGE.nowhere.bot} />)}
     </Shell>
   );
 }

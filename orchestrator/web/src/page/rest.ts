@@ -18,16 +18,26 @@ export class Problem extends Error {
   }
 }
 
+interface Extra {
+  readonly signal?: AbortSignal;
+  /** Names what is asked: asked again by the same name, also when the answer was lost, it is done once. */
+  readonly key?: string;
+}
+
 /** Ask something under /api/v1. Throws `Problem`, and nothing else. */
-export async function ask<Answer>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
+export async function ask<Answer>(method: string, path: string, body?: unknown, extra: Extra = {}): Promise<Answer> {
   let answer: Response;
   try {
     answer = await fetch(API + path, {
       method,
       cache: "no-store",
-      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      headers: {
+        Accept: "application/json",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(extra.key === undefined ? {} : { "Idempotency-Key": extra.key }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
+      ...(extra.signal === undefined ? {} : { signal: extra.signal }),
     });
   } catch {
     throw new Problem(0, null);

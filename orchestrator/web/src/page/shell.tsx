@@ -201,6 +201,15 @@ export function useTitle(title: string): void {
   }, [title]);
 }
 
+/** A place that is on its way. */
+export function Coming(): ReactNode {
+  return (
+    <div className="card empty late" aria-busy="true">
+      <p>{PAGE.nowhere.coming}</p>
+    </div>
+  );
+}
+
 /** A place that is not there. */
 export function Nowhere({ text }: { readonly text: string }): ReactNode {
   useTitle(PAGE.nowhere.title);

@@ -1,7 +1,8 @@
 /** Name and Options: what a bot is called, how it shows on the phone, how it reaches WhatsApp. Creates the bot. */
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import type { Bot } from "../generated.js";
-import { deviceNameOf, dropDraft, expectedPhones, keepDraft, MOST_NAME, nameFault, readDraft } from "./draft.js";
+import { expectBot } from "./coming.js";
+import { deviceNameOf, dropDraft, keepDraft, MOST_NAME, nameFault, readDraft, requestKey } from "./draft.js";
 import { Icon } from "./icons.js";
 import { useBots } from "./live.js";
 import { Button, Field } from "./parts/ui.js";
@@ -186,18 +187,18 @@ function optionsFault(expected: string): Fault | null {
   return wrong === null ? null : { field: "expectedPhone", text: PHONE_FAULTS[wrong] };
 }
 
-/** Create the bot and go to its Link step; what was refused otherwise. */
+/** Create the bot, which begins to link, and go to its Link step; what was refused otherwise. */
 async function create(proxyOn: boolean): Promise<Fault | null> {
   const draft = readDraft();
-  const phone = digits(draft.expectedPhone);
-  const proxy = proxyOn && draft.proxy.trim() !== "" ? draft.proxy.trim() : undefined;
-  const body = { name: draft.name, deviceName: deviceNameOf(draft), start: phone === "", ...(proxy ? { proxy } : {}) };
+  const body = {
+    name: draft.name,
+    deviceName: deviceNameOf(draft),
+    proxy: (proxyOn && draft.proxy.trim()) || null,
+    expectedPhone: digits(draft.expectedPhone) || null,
+  };
   try {
-    const bot = await ask<Bot>("POST", "/bots", body);
-    if (phone !== "") {
-      expectedPhones.set(bot.id, phone);
-      await ask("POST", `/bots/${bot.id}/link`, { method: "qr", expectedPhone: phone });
-    }
+    const bot = await ask<Bot>("POST", "/bots", body, { key: requestKey(body) });
+    expectBot(bot.id);
     dropDraft();
     go(`/bots/${bot.id}/link`, { replace: true });
     return null;

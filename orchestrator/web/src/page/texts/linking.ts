@@ -253,6 +253,7 @@ export const LINKING = {
     wrongBody: "You expected another number than the one that scanned. We unlinked it again, so nothing changed.",
     wrongScanned:
       "{phone} scanned the code, and you expected another number. We unlinked it again, so nothing changed.",
+    anyNumber: "Let any number link",
     takenBy: "{phone} is linked to “{other}”. We unlinked the new device again, so nothing changed.",
     openOther: "Open {other}",
     noAnswer: "Our server gets no answer from WhatsApp.",

@@ -136,6 +136,7 @@ export const PAGE = {
     title: "There is no such page",
     text: "The address may be mistyped.",
     bot: "This bot does not exist, or it is not yours.",
+    coming: "The bot is made. It shows here as soon as this page is live.",
     toBots: "Go to bots",
   },
 } as const;

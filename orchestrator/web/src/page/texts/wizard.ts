@@ -38,7 +38,7 @@ export const WIZARD = {
     works: "The proxy works.",
     fails: "The proxy does not work. Check host, port and password.",
     expected: "Expected number",
-    expectedHelp: "Optional. If another number scans the code, it is unlinked again at once.",
+    expectedHelp: "Optional. Until a number is linked, any other one that scans is unlinked again at once.",
     go: "Create and link",
     anyway: "Continue anyway",
     back: "Back",

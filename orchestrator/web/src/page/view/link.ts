@@ -14,7 +14,11 @@ import { banCause } from "./status.js";
 export type LinkState = keyof typeof LINKING.link;
 type Words = (typeof LINKING.link)[LinkState];
 type With<Key extends string> = Extract<Words, { readonly [key in Key]: { readonly id: string } }>;
-export type LinkActionId = With<"primary">["primary"]["id"] | With<"secondary">["secondary"]["id"] | "open_other";
+export type LinkActionId =
+  | With<"primary">["primary"]["id"]
+  | With<"secondary">["secondary"]["id"]
+  | "open_other"
+  | "any_number";
 
 export interface LinkAction {
   readonly id: LinkActionId;
@@ -207,7 +211,10 @@ function titleOf(state: LinkState, { bot }: LinkInput, title: string): string {
 }
 
 function secondaryOf(state: LinkState, { bot, other }: LinkInput, words: Words): LinkAction | null {
-  if (state === "wrong" && bot.reason?.code !== "wrong_number" && other !== null) {
+  if (state === "wrong" && bot.reason?.code === "wrong_number") {
+    return { id: "any_number", label: LINKING.other.anyNumber };
+  }
+  if (state === "wrong" && other !== null) {
     return { id: "open_other", label: fill(LINKING.other.openOther, { other: other.name }) };
   }
   return "secondary" in words ? words.secondary : null;

@@ -1,0 +1,78 @@
+"""The wizard where the way to the server fails: what a person asked for once is done once, and nothing is dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.support.page import WAIT_MS
+from tests.support.page_world import SHOWN_CODE, World, simulated
+
+pytestmark = pytest.mark.browser
+
+
+async def _options(page: Page, name: str) -> None:
+    await page.keyboard.press("n")
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/new/options")
+
+
+async def _names(here: World) -> list[str]:
+    return [str(bot["name"]) for bot in (await here.server.call("GET", "/bots"))["bots"]]
+
+
+async def test_a_lost_answer_makes_no_second_bot(tmp_path: Path) -> None:
+    """The bot is made and its answer lost: pressed again, the same bot's Link step opens, and expects its number."""
+    async with simulated(tmp_path) as here:
+        page, lost = here.page, []
+
+        async def lose(route: Route) -> None:
+            if route.request.method == "POST" and not lost:
+                lost.append(await route.fetch())
+                await route.abort()
+            else:
+                await route.continue_()
+
+        await page.route("**/api/v1/bots", lose)
+        await _options(page, "Front desk")
+        await page.get_by_label("Expected number").fill("+49 151 99999999")
+        await here.press("Create and link")
+        await page.get_by_text("The server does not answer.").wait_for(timeout=WAIT_MS)
+        assert await _names(here) == ["Front desk"]
+        await here.press("Create and link")
+        await page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+        assert await _names(here) == ["Front desk"]
+        await here.phone(page.url.split("/")[-2]).do("scan")
+        await here.shows("wrong")
+        await here.press("Use another number")
+        await page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+        await here.phone(page.url.split("/")[-2]).do("scan")
+        await here.shows("wrong")
+        await here.press("Let any number link")
+        await page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+        await here.phone(page.url.split("/")[-2]).do("scan")
+        await here.shows("connected")
+
+
+async def test_a_bot_made_on_a_page_that_is_not_live(tmp_path: Path) -> None:
+    """While another browser has the connection a new bot is on its way, not missing, and is shown once the page is live."""
+    async with simulated(tmp_path) as here:
+        page = here.page
+        await here.linked("First")
+        await page.keyboard.press("Escape")
+        await here.goto("/")
+        other = await (await here.browser.new_context()).new_page()
+        await other.goto(f"{here.server.url}/#code={await here.code()}")
+        await other.get_by_role("button", name="Use here").click(timeout=WAIT_MS)
+        await page.wait_for_selector("[data-connection=taken_over]", timeout=WAIT_MS)
+        await _options(page, "Second")
+        await here.press("Create and link")
+        await page.get_by_text("The bot is made.").wait_for(timeout=WAIT_MS)
+        await expect(page.get_by_text("There is no such page")).to_have_count(0)
+        await page.get_by_role("button", name="Use here").click()
+        await page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
+        await here.server.call("DELETE", f"/bots/{page.url.split('/')[-2]}", status=202)
+        await page.get_by_text("There is no such page").wait_for(timeout=WAIT_MS)
