@@ -66,7 +66,9 @@ export async function logOut(client: UnifiedClient, bot: Bot): Promise<boolean> 
   const result = answer.result as { readonly unlinked?: boolean } | null;
   if (result?.unlinked === false) {
     const text = fill(PAGE.removeByHand, { device: bot.deviceName });
-    toast({ about: bot.id, tone: "you", icon: "phone", title: text, action: { label: PAGE.ok, run: () => undefined } });
+    // Not about the bot as it is now: nothing that follows takes the place of this, nor takes it away.
+    const about = `device of ${bot.id}`;
+    toast({ about, tone: "you", icon: "phone", title: text, action: { label: PAGE.ok, run: () => undefined } });
     announce(text);
   } else {
     told(bot, PAGE.done.logout);

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "react";
 import type { Bot, LinkRequest } from "../generated.js";
 import type { CommandAnswer, LinkAttempt, UnifiedClient } from "../types.js";
-import { refused, run } from "./commands.js";
+import { logOut, refused, run } from "./commands.js";
 import { askedPhones } from "./draft.js";
 import { useShared } from "./live.js";
 import { digits } from "./phone.js";
@@ -162,8 +162,7 @@ async function carryOut(
       return;
     }
     case "unlink":
-      await run(client, bot, { botId: bot.id, action: "logout" });
-      await freshCodes(client, bot, change);
+      if (await logOut(client, bot)) await freshCodes(client, bot, change);
       return;
     case "other_number":
     case "new_codes":
