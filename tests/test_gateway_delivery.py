@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
-from orchestrator.bus.bus import Delivery, Entry
+from orchestrator.bus.bus import Delivery, Entry, StatePut
 from orchestrator.bus.memory import MemoryBus
 from orchestrator.bus.reader import Reader
 from orchestrator.clock import SystemClock
 from orchestrator.errors import Refused
-from orchestrator.gateway.ports import GatewaySettings
-from orchestrator.model import Bot, Position
-from tests.support.gateway import USER, GatewayServer, make_bot, make_event
+from orchestrator.gateway.ports import GatewaySettings, Wire
+from orchestrator.gateway.pump import Pump, PumpParts
+from orchestrator.model import Bot, EventName, Position, to_json
+from tests.support.gateway import USER, Counters, GatewayServer, make_bot, make_event
 from tests.support.node_client import Frame, NodeClient, NodeSocket
 from tests.support.waiting import until
 
@@ -79,6 +81,49 @@ async def test_a_first_connection_gets_the_current_state_then_what_follows() -> 
         assert (ready["from"], ready["head"]) == (head.seq, head.seq)
         await server.publish()
         assert_chain([await socket.frame("message_sync")], head.seq)
+
+
+async def test_a_state_larger_than_a_frame_arrives_whole_before_what_follows() -> None:
+    """`snapshot`, then `snapshot_rest` at the same position with the bots it could not hold; then the log goes on."""
+    async with GatewayServer.running() as server, NodeClient() as node:
+        names = [f"bot_{number:03}" for number in range(300)]
+        for number, name in enumerate(names):
+            await server.put_bot(make_bot(name, created_at=number))
+        socket = await a_socket(node, server)
+        await socket.ready()
+        await server.publish()
+        live = await socket.frame("message_sync")
+        first, *more = socket.frames[1:-1]
+        assert (first["type"], {frame["type"] for frame in more}) == ("snapshot", {"snapshot_rest"})
+        assert [bot["id"] for frame in (first, *more) for bot in frame["data"]["bots"]] == names
+        assert_chain([live], first["data"]["position"]["seq"])
+
+
+class Unread:
+    """A client whose connection takes two frames and then no more."""
+
+    def __init__(self) -> None:
+        self.types: list[str] = []
+        self.wire = cast("Wire", self)
+
+    async def room(self, size: int, max_bytes: int, timeout_s: float) -> bool:
+        return len(self.types) < 2
+
+    async def send(self, name: EventName, frame: bytes) -> None:
+        self.types.append(json.loads(frame)["type"])
+
+
+async def test_a_client_that_does_not_take_the_whole_state_is_closed_as_slow() -> None:
+    """Nothing follows a state of which the rest is missing."""
+    bus = MemoryBus(SystemClock())
+    for number in range(300):
+        bot = make_bot(f"bot_{number}")
+        await bus.commit([Entry(USER, None, (StatePut(f"bot/{bot.id}", to_json(bot)),))])
+    parts = PumpParts(bus, lambda bot: bot, SystemClock(), Counters(), GatewaySettings())
+    client = Unread()
+    pump = Pump(parts, client, USER, "con_1", None, acks=False, greeted=lambda: None)
+    assert await pump.run() == "slow_consumer"
+    assert client.types == ["ready", "snapshot"]
 
 
 async def test_a_resume_gets_exactly_what_it_missed_in_order_then_live() -> None:

@@ -25,7 +25,7 @@ from orchestrator.gateway.protocol import (
     ready_frame,
     refusal,
     replaying_frame,
-    snapshot_frame,
+    snapshot_frames,
     violation,
 )
 from orchestrator.model import Event, Position
@@ -104,15 +104,23 @@ def test_ready_says_where_delivery_begins() -> None:
     }  # fmt: skip
 
 
-def test_a_snapshot_holds_the_bots_that_fit() -> None:
-    """A frame is at most 64 KiB; what does not fit is left to REST, and said."""
-    few = json.loads(snapshot_frame(STAMP, Position("e", 3), [make_bot()]))
+def test_a_snapshot_goes_on_in_further_frames() -> None:
+    """A frame is at most 64 KiB; the bots that do not fit follow at the same position, each bot once and in order."""
+    (few,) = (json.loads(frame) for frame in snapshot_frames(lambda: STAMP, Position("e", 3), [make_bot()]))
     assert few["data"]["position"] == {"epoch": "e", "seq": 3}
     assert few["data"]["bots"][0]["id"] == "bot_a"
-    assert "truncated" not in few
-    many = snapshot_frame(STAMP, Position("e", 3), [make_bot(f"bot_{number}") for number in range(500)])
-    assert len(many) <= FRAME_MAX_BYTES
-    assert json.loads(many)["truncated"] is True
+    assert few["type"] == "snapshot" and "truncated" not in few and "rest" not in few["data"]
+    names = [f"bot_{number}" for number in range(500)]
+    many = list(snapshot_frames(lambda: STAMP, Position("e", 3), map(make_bot, names), "expired", 7))
+    assert all(len(frame) <= FRAME_MAX_BYTES for frame in many)
+    first, *more = [json.loads(frame) for frame in many]
+    assert (first["type"], first["data"]["reason"], first["data"]["missed"]) == ("snapshot", "expired", 7)
+    assert len(more) > 1 and {frame["type"] for frame in more} == {"snapshot_rest"}
+    assert [bot["id"] for frame in (first, *more) for bot in frame["data"]["bots"]] == names
+    assert {frame["data"]["position"]["seq"] for frame in more} == {3}
+    left = [frame["data"].get("rest", 0) for frame in (first, *more)]
+    assert left == sorted(left, reverse=True) and left[-1] == 0
+    assert [frame.get("truncated", False) for frame in (first, *more)] == [True] * len(more) + [False]
 
 
 def test_replaying_says_from_where() -> None:

@@ -6,7 +6,7 @@ Read `admission.py` next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, assert_never
 
 import msgspec
@@ -191,37 +191,53 @@ def ready_frame(stamp: Stamp, ready: Ready) -> bytes:
     return _update(stamp, "ready", ready)
 
 
-def snapshot_frame(
-    stamp: Stamp,
+def snapshot_frames(
+    stamp: Callable[[], Stamp],
     position: Position,
     bots: Iterable[Bot],
     reason: SnapshotReason | None = None,
     missed: int | None = None,
-) -> bytes:
-    """Encode `snapshot` {position, bots}; bots that do not fit the frame are left to REST, which `truncated` says.
+) -> Iterator[bytes]:
+    """Encode `snapshot` {position, bots}; bots that do not fit its frame follow in `snapshot_rest` {position, bots}.
+
+    Each but the last is `truncated` and says with `rest` how many bots are still to come.
 
     Args:
-        stamp: Id and time of the frame.
+        stamp: Makes id and time of a frame.
         position: What the snapshot is true at; the next durable frame's `prev`.
         bots: The user's bots, live fields filled.
         reason: Why it is sent, when no `ready` has just said it.
         missed: How many events the client will not get, when that is known.
     """
-    encoded: list[msgspec.Raw] = []
-    size, truncated = 512, False
-    for bot in bots:
-        raw = _encode(bot)
-        size += len(raw) + 1
-        if size > FRAME_MAX_BYTES:
-            truncated = True
-            break
-        encoded.append(msgspec.Raw(raw))
-    data: dict[str, object] = {"position": position, "bots": encoded}
-    if reason is not None:
-        data["reason"] = reason
+    encoded = [_encode(bot) for bot in bots]
+    head: dict[str, object] = {} if reason is None else {"reason": reason}
     if missed is not None:
-        data["missed"] = missed
-    return _update(stamp, "snapshot", data, truncated=truncated)
+        head["missed"] = missed
+    type_, sent = "snapshot", 0
+    while type_ == "snapshot" or sent < len(encoded):
+        part = _fitting(encoded, sent)
+        sent += len(part)
+        rest = len(encoded) - sent
+        data: dict[str, object] = {"position": position, "bots": part, **head}
+        if rest:
+            data["rest"] = rest
+        yield _update(stamp(), type_, data, truncated=rest > 0)
+        type_, head = "snapshot_rest", {}
+
+
+_FRAME_BYTES = 512
+"""At most so many bytes of a snapshot's frame are not its bots."""
+
+
+def _fitting(encoded: Sequence[bytes], start: int) -> list[msgspec.Raw]:
+    """As many as fit into one frame, and at least one."""
+    size, end = _FRAME_BYTES, start
+    while end < len(encoded):
+        size += len(encoded[end]) + 1
+        if size > FRAME_MAX_BYTES and end > start:
+            break
+        end += 1
+    return [msgspec.Raw(one) for one in encoded[start:end]]
 
 
 def replaying_frame(stamp: Stamp, after: Position) -> bytes:

@@ -27,7 +27,7 @@ from orchestrator.gateway.protocol import (
     delivery_frame,
     ready_frame,
     replaying_frame,
-    snapshot_frame,
+    snapshot_frames,
 )
 from orchestrator.gateway.window import Window
 from orchestrator.model import Bot, EventName, Position, new_id
@@ -38,6 +38,10 @@ _BATCH = 64
 """Events read at a time: what is read and not sent yet is memory of a slow client."""
 _FULL_LOOK_S = 0.5
 """How often a full window is looked at when no acknowledgement comes."""
+
+
+class _TooSlow(Exception):
+    """The client takes nothing for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ class Pump:
                         return "slow_consumer"
                 elif self._wanted is None:
                     return None
+        except _TooSlow:
+            return "slow_consumer"
         finally:
             if self._subscription is not None:
                 self._subscription.close()
@@ -211,7 +217,7 @@ class Pump:
         snapshot, subscription = await self._snapshot_and_reader()
         position = snapshot.state.head
         await self._ready(start, position, position, snapshot.state.floor)
-        await self._send("connection_update", self._snapshot_frame(snapshot))
+        await self._send_snapshot(snapshot)
         return subscription
 
     async def _begin_again(self, wanted: Resume) -> Subscription:
@@ -235,7 +241,7 @@ class Pump:
         head = snapshot.state.head
         missed = head.seq - last.seq if head.epoch == last.epoch and head.seq >= last.seq else None
         self._begin_after(head)
-        await self._send("connection_update", self._snapshot_frame(snapshot, reason, missed))
+        await self._send_snapshot(snapshot, reason, missed)
         return subscription
 
     async def _attach(self, after: Position) -> Subscription:
@@ -258,12 +264,14 @@ class Pump:
                     raise
         raise Refused("storage_unavailable")
 
-    def _snapshot_frame(
+    async def _send_snapshot(
         self, snapshot: Snapshot, reason: SnapshotReason | None = None, missed: int | None = None
-    ) -> bytes:
+    ) -> None:
         bots = [self._parts.fill(_decode_bot(value)) for _, value in sorted(snapshot.values.items())]
         bots.sort(key=lambda bot: (bot.created_at, bot.id))
-        return snapshot_frame(self._stamp(), snapshot.state.head, bots, reason, missed)
+        for frame in snapshot_frames(self._stamp, snapshot.state.head, bots, reason, missed):
+            if not await self._send("connection_update", frame):
+                raise _TooSlow  # what would follow belongs to a state the client does not have
 
     async def _ready(self, start: Begin, after: Position, head: Position, floor: Position) -> None:
         self._begin_after(after)

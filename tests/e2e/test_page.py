@@ -213,6 +213,8 @@ async def test_two_hundred_bots(tmp_path: Path) -> None:
             await asyncio.gather(*made)
         page = here.page
         await expect(page.locator(".chip >> nth=0")).to_contain_text("200", timeout=WAIT_MS)
+        await page.reload()
+        await expect(page.locator(".chip >> nth=0")).to_contain_text("200", timeout=WAIT_MS)
         assert await page.locator("article[data-bot]").count() < 60
         await page.mouse.wheel(0, 6_000)
         await page.get_by_text("Bot 110").wait_for(timeout=WAIT_MS)

@@ -8,7 +8,16 @@ import type { Feed } from "./feed.js";
 import type { Position, Ready } from "./generated.js";
 import { type Effect, type LinkEvent, type LinkState, OFF, type Shown, step, type TimerName } from "./link.js";
 import type { Frame, TokenReason, TokenSource } from "./types.js";
-import { isDurable, readEnding, readFrame, readReady, readReplaying, readSnapshot, type Snapshot } from "./wire.js";
+import {
+  continued,
+  isDurable,
+  readEnding,
+  readFrame,
+  readReady,
+  readReplaying,
+  readSnapshot,
+  type Snapshot,
+} from "./wire.js";
 
 /** Acknowledge after so many frames: eight of the largest are a full window. */
 const ACK_FRAMES = 8;
@@ -39,6 +48,8 @@ export class Holder {
   #timers = new Map<TimerName, ReturnType<typeof setTimeout>>();
   #connectionId: string | null;
   #ready: Ready | null = null;
+  /** A snapshot of which not all has come. */
+  #begun: Snapshot | null = null;
   #unacknowledged = 0;
   #toAcknowledge: Position | null = null;
   #acknowledge: ReturnType<typeof setTimeout> | null = null;
@@ -178,6 +189,7 @@ export class Holder {
     this.#unacknowledged = 0;
     this.#toAcknowledge = null;
     this.#ready = null;
+    this.#begun = null;
     const wire = this.#wire;
     this.#wire = null;
     wire?.close();
@@ -208,7 +220,10 @@ export class Holder {
         this.#onReady(readReady(frame.data));
         return;
       case "snapshot":
-        this.#onSnapshot(readSnapshot(frame.data, frame.truncated === true));
+        this.#onSnapshot(readSnapshot(frame.data));
+        return;
+      case "snapshot_rest":
+        this.#onSnapshot(continued(this.#begun, readSnapshot(frame.data)));
         return;
       case "replaying":
         if (readReplaying(frame.data) === null) return;
@@ -240,7 +255,9 @@ export class Holder {
   }
 
   #onSnapshot(snapshot: Snapshot | null): void {
-    if (snapshot === null) return;
+    this.#begun = snapshot !== null && snapshot.rest > 0 ? snapshot : null;
+    if (this.#begun !== null) this.step({ kind: "heard" });
+    if (snapshot === null || snapshot.rest > 0) return;
     this.#options.feed.snapshot(snapshot);
     this.#options.snapshot(snapshot);
     this.step({ kind: "caught_up" });

@@ -36,7 +36,6 @@ export const INITIAL: State = {
   connection: IDLE,
   position: null,
   loaded: false,
-  partial: false,
   bots: {},
   links: {},
   messages: {},
@@ -127,7 +126,7 @@ function withoutBot(state: State, id: string): State {
   };
 }
 
-function onSnapshot(state: State, { position, bots, partial }: Snapshot): State {
+function onSnapshot(state: State, { position, bots }: Snapshot): State {
   const links: Record<string, LinkAttempt> = {};
   for (const bot of bots) {
     // Codes on offer are announced again after a snapshot; one that is not was withdrawn.
@@ -140,7 +139,6 @@ function onSnapshot(state: State, { position, bots, partial }: Snapshot): State 
     ...state,
     position,
     loaded: true,
-    partial,
     bots: Object.fromEntries(bots.map((bot) => [bot.id, bot])),
     links,
     messages: Object.fromEntries(Object.entries(state.messages).filter(([bot]) => known.has(bot))),

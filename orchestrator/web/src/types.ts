@@ -258,9 +258,7 @@ export interface State {
   readonly position: Position | null;
   /** False until the first snapshot (or the state of another tab) has arrived. */
   readonly loaded: boolean;
-  /** The last snapshot could not hold all bots: REST has the rest, and what changes arrives as ever. */
-  readonly partial: boolean;
-  /** Bots by id. */
+  /** All bots, by id. */
   readonly bots: { readonly [bot: string]: Bot };
   /** Running or just ended link attempts, by bot. */
   readonly links: { readonly [bot: string]: LinkAttempt };

@@ -21,8 +21,8 @@ export interface Snapshot {
   readonly position: Position;
   readonly bots: ReadonlyArray<Bot>;
   readonly missed: number | null;
-  /** Not all bots fitted. */
-  readonly partial: boolean;
+  /** Bots that did not fit its frame and follow in others. */
+  readonly rest: number;
   /** It answers a `resync` that could not be honoured: nobody can go on from where they are. */
   readonly instead: boolean;
 }
@@ -71,8 +71,8 @@ export function readReady(raw: unknown): Ready | null {
   return found as unknown as Ready;
 }
 
-/** Reads the data of `snapshot`; bots without an id are left out. */
-export function readSnapshot(raw: unknown, partial = false): Snapshot | null {
+/** Reads the data of `snapshot` or `snapshot_rest`; bots without an id are left out. */
+export function readSnapshot(raw: unknown): Snapshot | null {
   const found = members(raw);
   const position = readPosition(found?.position);
   if (found === null || position === null || !Array.isArray(found.bots)) return null;
@@ -80,9 +80,17 @@ export function readSnapshot(raw: unknown, partial = false): Snapshot | null {
     position,
     bots: found.bots.filter(isBot),
     missed: number(found.missed),
-    partial,
+    rest: number(found.rest) ?? 0,
     instead: typeof found.reason === "string",
   };
+}
+
+/** What has come of a snapshot, with what follows; null when that is not its next part. */
+export function continued(begun: Snapshot | null, next: Snapshot | null): Snapshot | null {
+  if (begun === null || next === null) return null;
+  const [at, then] = [begun.position, next.position];
+  if (at.epoch !== then.epoch || at.seq !== then.seq) return null;
+  return { ...begun, bots: [...begun.bots, ...next.bots], rest: next.rest };
 }
 
 /** Whether it can be shown as a bot. */

@@ -76,6 +76,37 @@ describe("gaps", () => {
   });
 });
 
+describe("more bots than fit one frame", () => {
+  const names = Array.from({ length: 7 }, (_, number) => `bot_${number}`);
+  beforeEach(() => {
+    server.user("ada").bots.clear();
+    for (const name of names) server.user("ada").bots.set(name, makeBot(name));
+    server.botsPerFrame = 3;
+  });
+
+  test("are all there when the page is live, and none is seen before", async () => {
+    const seat = play.seat(play.browser(), "ada");
+    const counts = new Set<number>();
+    seat.client.subscribe(() => counts.add(Object.keys(seat.state.bots).length));
+    await play.live(seat);
+    publish(2);
+    await pass(50);
+    expect(Object.keys(seat.state.bots)).toEqual(names);
+    expect([...counts]).toEqual([0, 7]);
+    expect(seat.durable).toEqual(all());
+  });
+
+  test("are asked for anew when the connection breaks before the last of them", async () => {
+    server.breakSnapshots = 1;
+    const seat = play.seat(play.browser(), "ada");
+    await pass(10);
+    expect([seat.state.loaded, seat.connection]).not.toEqual([true, "live"]);
+    await play.live(seat);
+    expect(Object.keys(seat.state.bots)).toEqual(names);
+    expect(server.connects).toBe(2);
+  });
+});
+
 describe("what the server ends", () => {
   const FINAL: ReadonlyArray<readonly [string, ConnectionState]> = [
     ["taken_over", "taken_over"],

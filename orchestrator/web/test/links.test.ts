@@ -17,7 +17,7 @@ beforeEach(() => {
   feed = new Feed(store, () => {});
   feed.offset = SERVER_AHEAD_MS;
   seq = 0;
-  feed.snapshot({ position: { epoch: "e", seq }, bots: [], missed: null, partial: false, instead: false });
+  feed.snapshot({ position: { epoch: "e", seq }, bots: [], missed: null, rest: 0, instead: false });
   record(makeBot("a", { status: "awaiting_scan", statusVersion: 5, attempt: 2 }));
 });
 afterEach(() => {
@@ -130,7 +130,7 @@ describe("a code leaves the state", () => {
 
   test("with a snapshot: what is still on offer is announced again", () => {
     const bot = makeBot("a", { status: "awaiting_scan", statusVersion: 5, attempt: 2 });
-    feed.snapshot({ position: { epoch: "e", seq: 9 }, bots: [bot], missed: null, partial: false, instead: false });
+    feed.snapshot({ position: { epoch: "e", seq: 9 }, bots: [bot], missed: null, rest: 0, instead: false });
     expect(shown()).toBeNull();
     offer({ index: 2 });
     expect(shown()).toBe("code 2");

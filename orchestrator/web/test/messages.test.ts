@@ -11,7 +11,7 @@ let seq: number;
 beforeEach(() => {
   seq = 0;
   const bots = [makeBot("a")];
-  const snapshot = { position: { epoch: "e", seq: 0 }, bots, missed: null, partial: false, instead: false };
+  const snapshot = { position: { epoch: "e", seq: 0 }, bots, missed: null, rest: 0, instead: false };
   state = reduce(INITIAL, { kind: "snapshot", snapshot }, LIMITS);
 });
 
@@ -110,7 +110,7 @@ test("sends: the newest state of each, the newest of them", () => {
 
 test("a bot's messages go with it, by event or by snapshot; a reconnection alone keeps them", () => {
   message("1");
-  const again = { position: { epoch: "e", seq: 9 }, bots: [makeBot("a")], missed: 3, partial: false, instead: false };
+  const again = { position: { epoch: "e", seq: 9 }, bots: [makeBot("a")], missed: 3, rest: 0, instead: false };
   state = reduce(state, { kind: "snapshot", snapshot: again }, LIMITS);
   expect(shown()).toHaveLength(1);
   state = reduce(state, { kind: "snapshot", snapshot: { ...again, bots: [] } }, LIMITS);

@@ -189,7 +189,7 @@ class Reader {
   }
 
   snapshot(seq: number, bots: ReadonlyArray<Bot>, announced: ReadonlyArray<Frame>): void {
-    this.feed.snapshot({ position: { epoch: EPOCH, seq }, bots, missed: null, partial: false, instead: false });
+    this.feed.snapshot({ position: { epoch: EPOCH, seq }, bots, missed: null, rest: 0, instead: false });
     this.take(announced, false);
   }
 
@@ -320,7 +320,7 @@ test("a frame whose data has another shape than expected is told, and those afte
     position: { epoch: EPOCH, seq: 0 },
     bots: [makeBot("a")],
     missed: null,
-    partial: false,
+    rest: 0,
     instead: false,
   });
   const odd = {

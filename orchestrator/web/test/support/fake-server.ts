@@ -26,6 +26,10 @@ export class FakeServer {
   loseNext = 0;
   /** The position whose frame always gets lost. */
   loseAlways = 0;
+  /** Bots that fit the frame of a snapshot. */
+  botsPerFrame = 100;
+  /** The transport breaks after the first frame of so many snapshots that have more. */
+  breakSnapshots = 0;
   /** The server's clock before the clients'. */
   ahead = 0;
   connects = 0;
@@ -258,18 +262,34 @@ export class FakeServer {
       });
     } else if (honoured !== null) this.#update(socket, "replaying", { from, epoch: user.epoch });
     if (honoured === null) {
-      const position = { epoch: user.epoch, seq: user.head };
-      this.#update(socket, "snapshot", {
-        position,
-        bots: [...user.bots.values()],
-        ...(greet ? {} : { reason, ...missed }),
-      });
+      this.#snapshot(user, socket, greet ? {} : { reason, ...missed });
+      if (socket.ended) return;
     }
     socket.sent = from;
     socket.acknowledged = from;
     socket.replayed = user.head;
     this.#pump(user);
     for (const frame of user.announced.values()) this.#send(socket, frame);
+  }
+
+  #snapshot(user: User, socket: Socket, why: object): void {
+    const position = { epoch: user.epoch, seq: user.head };
+    const bots = [...user.bots.values()];
+    for (let from = 0; from === 0 || from < bots.length; from += this.botsPerFrame) {
+      const rest = Math.max(0, bots.length - from - this.botsPerFrame);
+      this.#update(socket, from === 0 ? "snapshot" : "snapshot_rest", {
+        position,
+        bots: bots.slice(from, from + this.botsPerFrame),
+        ...(from === 0 ? why : {}),
+        ...(rest === 0 ? {} : { rest }),
+      });
+      if (rest > 0 && this.breakSnapshots > 0) {
+        this.breakSnapshots -= 1;
+        this.#gone(socket);
+        later(() => socket.events.closed(false), LATENCY_MS + 1);
+        return;
+      }
+    }
   }
 
   /** Sends what the window lets through. */
