@@ -25,6 +25,9 @@ async def test_parts(tmp_path: Path) -> None:
         here.wrong += await look(page, "empty")
         await _forms(here)
         bot = await here.linked("Support Berlin")
+        await here.goto("/")
+        await page.locator(".ev").nth(3).wait_for(timeout=WAIT_MS)
+        here.wrong += await look(page, "only")
         for number in range(4):
             other = await here.linked(f"Bot {number}")
         await here.phone(other).do("unlink")
@@ -198,6 +201,7 @@ async def test_a_finger_meets_what_it_points_at(tmp_path: Path) -> None:
             here.wrong += [f"{state}: {each}" for each in await too_small(page, 44)]
         await here.goto(f"/bots/{bot}")
         await page.get_by_role("tab", name="Live events").tap()
+        await page.reload()
         await page.locator(".ev-text").nth(3).wait_for(timeout=WAIT_MS)
         here.wrong += [f"events: {each}" for each in await too_small(page, 44)]
         assert here.wrong == [], text_of(here.wrong)

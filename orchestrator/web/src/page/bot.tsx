@@ -14,7 +14,7 @@ import { Ribbon } from "./parts/ribbon.js";
 import { Ring } from "./parts/ring.js";
 import { Avatar, Button, Tabs, Tile } from "./parts/ui.js";
 import { shortened, whole } from "./phone.js";
-import { A } from "./router.js";
+import { A, setQuery, usePlace } from "./router.js";
 import { clock, date, fill, left, secondsLeft, utc } from "./say.js";
 import { useTitle } from "./shell.js";
 import { TalksPane } from "./talks_pane.js";
@@ -196,14 +196,18 @@ function LastDay({ history, now }: { readonly history: History | undefined; read
 
 const NARROW = "(max-width: 767px)";
 
+function show(tab: "talks" | "events"): void {
+  setQuery("tab", tab === "events" ? tab : null);
+}
+
 /** Side by side where there is room, else behind tabs. */
 function Panes({ bot }: { readonly bot: Bot }): ReactNode {
   const narrow = useMedia(NARROW);
-  const [tab, setTab] = useState<"talks" | "events">("talks");
+  const tab = usePlace().query.get("tab") === "events" ? "events" : "talks";
   useEffect(() => {
     const onKey = (event: Event) => {
       const key = (event as CustomEvent<string>).detail;
-      if (key === "1" || key === "2") setTab(key === "1" ? "talks" : "events");
+      if (key === "1" || key === "2") show(key === "1" ? "talks" : "events");
     };
     document.addEventListener("page:key", onKey);
     return () => document.removeEventListener("page:key", onKey);
@@ -222,7 +226,7 @@ function Panes({ bot }: { readonly bot: Bot }): ReactNode {
         className="seg pane-tabs"
         label={BOT.tabs.label}
         value={tab}
-        onChange={setTab}
+        onChange={show}
         choices={[
           { id: "talks", label: BOT.tabs.talks },
           { id: "events", label: BOT.tabs.events },

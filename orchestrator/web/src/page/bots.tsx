@@ -3,6 +3,7 @@ import { type ReactNode, useDeferredValue, useMemo, useState } from "react";
 import type { Bot } from "../generated.js";
 import "./css/parts.css";
 import { BotList } from "./bot_list.js";
+import { EventLog } from "./event_log.js";
 import { Icon } from "./icons.js";
 import { useBots, useConnection, useLoaded, useShared } from "./live.js";
 import { Button, Kbd } from "./parts/ui.js";
@@ -16,6 +17,9 @@ import { type Counts, count, found, GROUP_TONES, GROUPS, sections } from "./view
 import type { Group } from "./view/status.js";
 
 const ENOUGH_FOR_GROUPS = 2;
+const MANY = 1_000;
+/** Stands in the address where all are wanted although some would come first. */
+const ALL = "all";
 
 export function BotsPage(): ReactNode {
   const bots = useBots();
@@ -26,20 +30,23 @@ export function BotsPage(): ReactNode {
   useTitle(counts.you > 0 ? fill(PAGE.titles.need, { n: counts.you }) : PAGE.titles.bots);
   if (!loaded) return <Loading />;
   if (all.length === 0) return <Empty />;
-  const asked = query.get("show");
-  const show = GROUPS.find((group) => group === asked) ?? null;
-  return <Filled all={all} counts={counts} show={show} asked={query.get("q") ?? ""} />;
+  return <Filled all={all} counts={counts} show={query.get("show")} asked={query.get("q") ?? ""} />;
 }
 
 interface FilledProps {
   readonly all: ReadonlyArray<Bot>;
   readonly counts: Counts;
-  readonly show: Group | null;
+  /** What the address asks for: a group, or all of them. */
+  readonly show: string | null;
   readonly asked: string;
 }
 
-function Filled({ all, counts, show, asked }: FilledProps): ReactNode {
+function Filled({ all, counts, show: wanted, asked }: FilledProps): ReactNode {
   const [words, setWords] = useState(asked);
+  // Where nobody reads all of them, those come first that somebody has to do something about.
+  const [first] = useState(() => (all.length >= MANY && counts.you > 0 ? "you" : ALL));
+  const show = GROUPS.find((group) => group === (wanted ?? first)) ?? null;
+  const choose = (group: Group | null) => setQuery("show", group ?? (first === ALL ? null : ALL));
   // What is typed and pressed is drawn first, the list it changes right after.
   const [looked, group] = [useDeferredValue(words), useDeferredValue(show)];
   const shown = useMemo(() => sections(found(all, looked), group), [all, looked, group]);
@@ -55,11 +62,24 @@ function Filled({ all, counts, show, asked }: FilledProps): ReactNode {
         </Button>
       </div>
       {!few && <Composition counts={counts} total={all.length} />}
-      {!few && <Filters counts={counts} total={all.length} show={show} />}
+      {!few && <Filters counts={counts} total={all.length} show={show} onShow={choose} />}
       {shown.length === 0 ? (
-        <NoHit words={words} show={group} onClear={() => setWords("")} />
+        <NoHit
+          words={words}
+          show={group}
+          onClear={() => {
+            setWords("");
+            setQuery("q", null);
+            choose(null);
+          }}
+        />
       ) : (
         <BotList sections={shown} total={all.length} plain={few} />
+      )}
+      {few && all[0] !== undefined && (
+        <div className="only-bot">
+          <EventLog bot={all[0]} />
+        </div>
       )}
     </>
   );
@@ -107,12 +127,13 @@ interface FiltersProps {
   readonly counts: Counts;
   readonly total: number;
   readonly show: Group | null;
+  readonly onShow: (group: Group | null) => void;
 }
 
-function Filters({ counts, total, show }: FiltersProps): ReactNode {
+function Filters({ counts, total, show, onShow }: FiltersProps): ReactNode {
   return (
     <fieldset className="filters" aria-label={PAGE.list.filters}>
-      <button type="button" className="chip" aria-pressed={show === null} onClick={() => setQuery("show", null)}>
+      <button type="button" className="chip" aria-pressed={show === null} onClick={() => onShow(null)}>
         {PAGE.list.all} <b>{total}</b>
       </button>
       {GROUPS.map((group) => (
@@ -121,7 +142,7 @@ function Filters({ counts, total, show }: FiltersProps): ReactNode {
           type="button"
           className={counts[group] === 0 ? "chip zero" : "chip"}
           aria-pressed={show === group}
-          onClick={() => setQuery("show", show === group ? null : group)}
+          onClick={() => onShow(show === group ? null : group)}
         >
           <span className={`dot tone-${GROUP_TONES[group]}`} />
           {STATUSES.group[group].label} <b>{counts[group]}</b>
@@ -142,15 +163,7 @@ function NoHit({ words, show, onClear }: NoHitProps): ReactNode {
   return (
     <div className="card empty small">
       <p>{fill(words.trim() === "" ? PAGE.list.noneIn : PAGE.list.noHit, { q: words, group })}</p>
-      <Button
-        onClick={() => {
-          onClear();
-          setQuery("q", null);
-          setQuery("show", null);
-        }}
-      >
-        {PAGE.list.clear}
-      </Button>
+      <Button onClick={onClear}>{PAGE.list.clear}</Button>
     </div>
   );
 }

@@ -93,6 +93,11 @@ function Picture({ drawn, hours, narrow }: PictureProps): ReactNode {
             )}
           </g>
         ))}
+        {drawn.before !== null && (
+          <text x={drawn.before.x} y={62} textAnchor="middle">
+            {fill(words.before, { time: clock(drawn.before.at, Date.now()) })}
+          </text>
+        )}
         <path className="conn-fill" d={drawn.fill} />
         <path className="conn-line" d={drawn.line} />
         <text className="own" x={drawn.left} y={148}>

@@ -45,6 +45,7 @@ describe("the picture of a fleet", () => {
     expect(begins).toEqual([44 + step, 44 + 3 * step]);
     expect(drawn?.fill.match(/Z/g)).toHaveLength(2);
     expect(drawn?.lowest).toEqual({ count: 2, at: BEGUN + STEP });
+    expect(drawn?.before).toEqual({ x: 44 + step / 2, at: BEGUN + STEP });
     expect(JSON.stringify(drawn)).not.toMatch(/NaN|Infinity/);
   });
 

@@ -29,6 +29,7 @@ export const FLEET = {
     picture: "Show as picture",
     connected: "Connected",
     own: "Not connected, own scale",
+    before: "Recorded since {time}",
     now: "Now",
     label: "Bots by status over {hours}. {connected} of {total} connected now; lowest {low} at {time}.",
     empty: "Nothing is recorded yet. The first minutes appear here.",

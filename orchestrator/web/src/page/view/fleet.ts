@@ -30,6 +30,8 @@ export interface Plot {
   readonly lower: ReadonlyArray<{ readonly y: number; readonly text: string }>;
   readonly times: ReadonlyArray<{ readonly x: number; readonly text: string }>;
   readonly shades: ReadonlyArray<Shade>;
+  /** Where nothing is known yet, when there is room to say so. */
+  readonly before: { readonly x: number; readonly at: number } | null;
   readonly lowest: { readonly count: number; readonly at: number };
 }
 
@@ -45,6 +47,7 @@ interface Step {
 /** Steps that follow each other without a gap. */
 type Run = ReadonlyArray<Step>;
 
+const ROOM_FOR_WORDS_PX = 160;
 const UPPER = { top: 12, height: 92 };
 const LOWER = { base: 300, height: 140 };
 const ORDER: ReadonlyArray<Exclude<Group, "ok">> = ["off", "wait", "you", "move"];
@@ -118,6 +121,7 @@ export function plot(
       text: tick.text,
     })),
     shades: shades(history.incidents, place, left, width - right),
+    before: place(first.at) - left < ROOM_FOR_WORDS_PX ? null : { x: (left + place(first.at)) / 2, at: first.at },
     lowest: lowest(known, first),
   };
 }

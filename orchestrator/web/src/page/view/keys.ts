@@ -44,6 +44,7 @@ export function meaning(press: Press, page: string): Meaning | null {
   if (key === "?") return { kind: "help" };
   if (key === "n") return { kind: "new" };
   if (key === "g") return { kind: "g" };
-  if (page === "bots") return LISTED[key] ?? null;
+  // The log of the only bot stands under the list.
+  if (page === "bots") return LISTED[key] ?? (key === "p" ? { kind: "page", key } : null);
   return (page === "bot" || page === "link") && ON_BOT.has(key) ? { kind: "page", key } : null;
 }
