@@ -12,7 +12,7 @@ import { SharedContext, useBot, useLoaded } from "./live.js";
 import { Notifier } from "./notifier.js";
 import { Part, Shown } from "./part.js";
 import { type Route, routeOf, usePlace } from "./router.js";
-import { cookieTokens, type Session, signIn, takeCode } from "./session.js";
+import { cookieTokens, type Session, type SignIn, signingIn, takeCode } from "./session.js";
 import { Coming, Nowhere, Shell } from "./shell.js";
 import { Away, SignedOut } from "./signed_out.js";
 import { watchStyles } from "./styles.js";
@@ -47,12 +47,10 @@ function askFor(route: Route): void {
   for (const part of PARTS[route.page]) part.expect();
 }
 askFor(routeOf(location.pathname));
-const RETRY_MS = 1_000;
 
 type Start =
   | { readonly kind: "starting" }
-  | { readonly kind: "unreachable" }
-  | { readonly kind: "out"; readonly why: "none" | "used" }
+  | Exclude<SignIn, { readonly kind: "in" }>
   | { readonly kind: "in"; readonly session: Session; readonly lease: Lease };
 
 function Page(): ReactNode {
@@ -61,7 +59,7 @@ function Page(): ReactNode {
   useEffect(() => followSystem(), []);
   useNewCode();
   if (start.kind === "starting") return null;
-  if (start.kind === "unreachable") return <Away />;
+  if (start.kind === "away") return <Away {...start} />;
   if (start.kind === "out") return <SignedOut why={start.why} />;
   return (
     <SharedContext value={{ client: start.lease.client, session: start.session }}>
@@ -71,41 +69,19 @@ function Page(): ReactNode {
   );
 }
 
-/** Sign in, again and again while the server does not answer. Returns how to end it all. */
+/** Sign in, and start the client then. Returns how to end it all. */
 function begin(setStart: (start: Start) => void): () => void {
   let lease: Lease | null = null;
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  let over = false;
-  const attempt = async () => {
-    const signed = await signIn(once());
-    if (over) return;
-    if (signed.kind === "unreachable") {
-      setStart({ kind: "unreachable" });
-      timer = setTimeout(() => void attempt(), RETRY_MS);
-    } else if (signed.kind === "out") {
-      setStart(signed);
-    } else {
-      const { session } = signed;
-      const taken = acquireUnifiedClient({ url: location.origin, userId: session.me.userId, getToken: cookieTokens });
-      lease = taken;
-      setStart({ kind: "in", session, lease: taken });
-    }
-  };
-  void attempt();
+  const stop = signingIn(code, (signed) => {
+    if (signed.kind !== "in") return setStart(signed);
+    const { session } = signed;
+    lease = acquireUnifiedClient({ url: location.origin, userId: session.me.userId, getToken: cookieTokens });
+    setStart({ kind: "in", session, lease });
+  });
   return () => {
-    over = true;
-    if (timer !== null) clearTimeout(timer);
+    stop();
     lease?.release();
   };
-}
-
-let unused = code;
-
-/** The code of the address, the first time. */
-function once(): string | null {
-  const taken = unused;
-  unused = null;
-  return taken;
 }
 
 /** A one-time address opened in this very tab changes only the part behind #, which loads nothing. */

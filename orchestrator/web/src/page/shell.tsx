@@ -1,12 +1,13 @@
 /** The frame of every page: top bar, connection, banner, tab bar, overlays. Owns no content. */
 import { type ReactNode, useEffect, useState } from "react";
-import { LiveRegions } from "./announce.js";
+import { announce, LiveRegions } from "./announce.js";
 import { useNow } from "./clock.js";
 import { Brand, Icon } from "./icons.js";
 import { useConnection, useShared } from "./live.js";
 import { Menu } from "./parts/menu.js";
-import { Toasts } from "./parts/toasts.js";
+import { Toasts, toast } from "./parts/toasts.js";
 import { Avatar, Button, Kbd, Segmented } from "./parts/ui.js";
+import type { Problem } from "./rest.js";
 import { A, go } from "./router.js";
 import { fill } from "./say.js";
 import { isSimulated, signOut } from "./session.js";
@@ -153,8 +154,14 @@ function Account(): ReactNode {
 }
 
 async function leave(): Promise<void> {
-  await signOut().catch(() => undefined);
-  location.assign("/");
+  try {
+    await signOut();
+    location.assign("/");
+  } catch (error) {
+    const title = fill(PAGE.stillIn, { message: (error as Problem).message });
+    toast({ about: "sign out", tone: "stop", icon: "alert", title, code: (error as Problem).code });
+    announce(title, true);
+  }
 }
 
 function ThemeChoice(): ReactNode {

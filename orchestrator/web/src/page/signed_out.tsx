@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import { Brand, Icon } from "./icons.js";
 import { Button, Rich } from "./parts/ui.js";
+import type { Problem } from "./rest.js";
 import { go } from "./router.js";
 import { useTitle } from "./shell.js";
 import { PAGE } from "./texts/page.js";
@@ -40,15 +41,24 @@ export function SignedOut({ why }: { readonly why: "none" | "used" }): ReactNode
   );
 }
 
-export function Away(): ReactNode {
-  useTitle(PAGE.list.failedTitle);
+interface AwayProps {
+  readonly problem: Problem;
+  /** Whether it is tried again by itself. */
+  readonly again: boolean;
+}
+
+export function Away({ problem, again }: AwayProps): ReactNode {
+  const silent = problem.status === 0;
+  const title = silent ? PAGE.list.failedTitle : PAGE.signIn.refused;
+  useTitle(title);
   return (
     <Bare>
-      <span className="tile lg tone-heal">
-        <Icon name="reconnecting" className="s28" />
+      <span className={`tile lg tone-${again ? "heal" : "stop"}`} data-signed="away">
+        <Icon name={again ? "reconnecting" : "failed"} className="s28" />
       </span>
-      <h1>{PAGE.list.failedTitle}</h1>
-      <p role="status">{PAGE.list.failed}</p>
+      <h1>{title}</h1>
+      <p role="status">{silent ? PAGE.list.failed : problem.message}</p>
+      {!silent && again && <p className="meta">{PAGE.signIn.again}</p>}
     </Bare>
   );
 }

@@ -21,6 +21,7 @@ export const PAGE = {
   notConnected: "Not done: this page is not connected to the server. Try again when it is live.",
   refused: "That did not work: {message}",
   removeByHand: "WhatsApp did not confirm. Remove “{device}” on the phone under Linked devices.",
+  stillIn: "You are still signed in on this browser: {message} Try again.",
   signedInAs: "Signed in as {user}",
   operator: "Operator",
   theme: { system: "As the system", light: "Light", dark: "Dark" },
@@ -40,6 +41,8 @@ export const PAGE = {
     opens: "This page opens with a one-time address.",
     used: "This one-time address was used already, or is older than five minutes.",
     run: "Run **orchestrator open** where the server runs, and open what it prints here.",
+    refused: "Signing in did not work",
+    again: "It is tried again by itself; leave this page open.",
     embedded: "Where people sign in elsewhere, the application that embeds the bots signs in for you.",
   },
   list: {

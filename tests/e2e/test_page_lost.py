@@ -1,4 +1,4 @@
-"""The wizard where the way to the server fails: what a person asked for once is done once, and nothing is dropped."""
+"""The page where the way to the server fails: what a person asked for once is done once, and nothing is dropped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,32 @@ from tests.support.page import WAIT_MS
 from tests.support.page_world import SHOWN_CODE, World, simulated
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_one_time_address_survives_a_lost_answer(tmp_path: Path, arrives: bool) -> None:
+    """Whether the first try reached the server or not, the same address signs in when the way is there again."""
+    async with simulated(tmp_path) as here:
+        page, tries = await (await here.browser.new_context()).new_page(), []
+
+        async def lose(route: Route) -> None:
+            tries.append(route.request.post_data_json)
+            if len(tries) > 2:
+                await route.continue_()
+                return
+            if arrives and len(tries) == 1:
+                await here.page.context.request.fetch(
+                    route.request.url, method="POST", headers=route.request.headers, data=route.request.post_data or ""
+                )
+            await route.abort()
+
+        await page.route("**/api/v1/session", lose)
+        code = await here.code()
+        await page.goto(f"{here.server.url}/#code={code}")
+        await page.wait_for_selector("[data-signed=away]", timeout=WAIT_MS)
+        await page.wait_for_selector("[data-connection]", timeout=WAIT_MS)
+        assert tries[:3] == [{"code": code}] * 3
+        assert code not in str(await page.evaluate("[location.href, {...localStorage}, {...sessionStorage}]"))
 
 
 async def _options(page: Page, name: str) -> None:
