@@ -71,7 +71,7 @@ async def both(page: Page, name: str) -> None:
 async def photograph(url: str, data: Path) -> None:
     """Go through the parts of the page."""
     async with chromium() as browser:
-        page = await (await browser.new_context(viewport={"width": 1200, "height": 750})).new_page()
+        page = await (await browser.new_context(viewport={"width": 1200, "height": 800})).new_page()
         code = ask(url, data, "POST", "/session/code", {})["code"]
         await page.goto(f"{url}/#code={code}")
         await page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
