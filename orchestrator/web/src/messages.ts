@@ -3,6 +3,7 @@
  *
  * Types this version does not know change nothing here (they are in the log). Read `state.ts` for who asks.
  */
+import { mayEdit, mayRevoke } from "./authors.js";
 import type { ChangeData, MessageData, PresenceData, ReceiptData, SendJob } from "./generated.js";
 import type { BotMessages, Chat, Frame, Message, State } from "./types.js";
 
@@ -100,25 +101,20 @@ function onTarget(
 }
 
 function reacted(message: Message, data: ChangeData): Message {
+  if (message.revoked) return message;
   const { [data.sender]: _, ...others } = message.reactions;
   return { ...message, reactions: data.emoji ? { ...others, [data.sender]: data.emoji } : others };
 }
 
-/** That it is theirs is what they say: only who wrote a message changes it. */
 function edited(message: Message, data: ChangeData): Message {
-  if (!isWriter(message, data) || message.revoked) return message;
+  if (!mayEdit(message, data) || message.revoked) return message;
   return { ...message, text: data.text ?? "", edited: true };
 }
 
 function revoked(message: Message, data: ChangeData): Message {
-  if (!isWriter(message, data)) return message;
+  if (!mayRevoke(message, data)) return message;
   const { text: _, media: __, mentions: ___, location: ____, contacts: _____, poll: ______, ...rest } = message;
   return { ...rest, reactions: {}, revoked: true };
-}
-
-function isWriter(message: Message, data: ChangeData): boolean {
-  if (message.fromMe || data.fromMe) return message.fromMe && data.fromMe;
-  return message.sender === data.sender || (message.senderPn !== null && message.senderPn === data.senderPn);
 }
 
 function onChat(known: BotMessages, name: string, change: (message: Message) => Message): BotMessages {

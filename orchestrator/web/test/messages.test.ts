@@ -90,6 +90,16 @@ test("only who wrote a message changes or deletes it", () => {
   expect([only()?.revoked, only()?.text]).toEqual([true, undefined]);
 });
 
+test("in a group an admin deletes what others wrote, and nobody edits it", () => {
+  const group = { chat: "12@g.us" };
+  message("1", "ada", group);
+  change("edited", "1", "bob", { ...group, text: "not theirs" });
+  expect(shown(group.chat)[0]).toMatchObject({ text: "1", edited: false });
+  change("revoked", "1", "bob", group);
+  change("reaction", "1", "bob", { ...group, emoji: "👍" });
+  expect(shown(group.chat)[0]).toMatchObject({ revoked: true, reactions: {} });
+});
+
 test("the same person by another form of their address may change theirs", () => {
   message("1", "ada@lid", { senderPn: "49@s.whatsapp.net" });
   take("edited", { ...from("49", "49@s.whatsapp.net"), targetId: "1", at: 1, text: "new" });
