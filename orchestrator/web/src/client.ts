@@ -15,7 +15,7 @@ import { Holder } from "./holder.js";
 import type { LinkState } from "./link.js";
 import { framesAfter } from "./log.js";
 import { Presence } from "./presence.js";
-import { type Absence, inherited, shown } from "./shown.js";
+import { type Absence, inherited, putAway, shown } from "./shown.js";
 import { DEFAULT_LIMITS, IDLE } from "./state.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -376,10 +376,10 @@ export class Client implements UnifiedClient {
     switch (event) {
       case "frozen":
         this.#tabs.leave();
-        this.#feed.hideCodes();
+        this.#show(putAway(this.#store.state.connection, Date.now()));
         return;
       case "thawed":
-        this.#show({ ...this.#store.state.connection, state: "catching_up", since: Date.now(), holder: null });
+        this.#show(putAway(this.#store.state.connection, Date.now()));
         this.#tabs.enter();
         return;
       case "visible":

@@ -40,6 +40,12 @@ export function shown(before: Connection, link: LinkState, offset: number, absen
   return same(before, next) ? before : next;
 }
 
+/** Nothing reaches a page that stops: what it shows is from this moment until it has caught up. */
+export function putAway(before: Connection, now: number): Connection {
+  const asOf = before.state === "live" ? now : before.asOf;
+  return { ...before, state: "catching_up", since: now, asOf, holder: null };
+}
+
 /** What a new holder takes over of the former one's end, or null when it should connect. */
 export function inherited(connection: Connection): Shown | null {
   if (!KEPT.has(connection.state)) return null;

@@ -4,7 +4,7 @@
  * Owns what a frame changes; what did not change keeps its identity. Times go in. It must never know where frames come
  * from. Read `links.ts` and `messages.ts` for the parts, `store.ts` for who keeps the state.
  */
-import type { Bot } from "./generated.js";
+import type { Bot, Position } from "./generated.js";
 import { onBot, onCode, onNotice, withoutCodes } from "./links.js";
 import { append, EMPTY_LOG } from "./log.js";
 import { type MessageLimits, onMessage, withoutPresence } from "./messages.js";
@@ -36,6 +36,7 @@ export const INITIAL: State = {
   connection: IDLE,
   position: null,
   loaded: false,
+  jumps: 0,
   bots: {},
   links: {},
   messages: {},
@@ -64,7 +65,7 @@ export function reduce(state: State, change: Change, limits: Limits): State {
     case "connection":
       return { ...state, connection: change.connection };
     case "adopt":
-      return { ...change.state, connection: state.connection };
+      return { ...change.state, connection: state.connection, jumps: jumped(state, change.state.position) };
     case "expire":
       return withLinks(state, withoutCodes(state.links, change.at));
     case "lost": {
@@ -139,10 +140,15 @@ function onSnapshot(state: State, { position, bots }: Snapshot): State {
     ...state,
     position,
     loaded: true,
+    jumps: jumped(state, position),
     bots: Object.fromEntries(bots.map((bot) => [bot.id, bot])),
     links,
     messages: Object.fromEntries(Object.entries(state.messages).filter(([bot]) => known.has(bot))),
   };
+}
+
+function jumped({ position, jumps }: State, to: Position | null): number {
+  return position?.epoch === to?.epoch && position?.seq === to?.seq ? jumps : jumps + 1;
 }
 
 function withLinks(state: State, links: State["links"]): State {

@@ -258,6 +258,8 @@ export interface State {
   readonly position: Position | null;
   /** False until the first snapshot (or the state of another tab) has arrived. */
   readonly loaded: boolean;
+  /** How often the state was taken whole, from elsewhere than where it stood: events in between were never told. */
+  readonly jumps: number;
   /** All bots, by id. */
   readonly bots: { readonly [bot: string]: Bot };
   /** Running or just ended link attempts, by bot. */

@@ -238,6 +238,7 @@ describe("what the server ends", () => {
     await play.until(() => seat.state.position?.seq === 32, 5_000, "the snapshot");
     await play.live(seat);
     expect(seat.state.connection.away).toMatchObject({ snapshot: true, missed: 30 });
+    expect(seat.state.jumps).toBe(2);
   });
 });
 
@@ -348,6 +349,7 @@ describe("the network and the machine", () => {
     await play.live(first, second);
     second.states.length = 0;
     first.tab.tell("frozen");
+    expect([first.connection, first.state.connection.asOf]).toEqual(["catching_up", Date.now()]);
     await play.until(() => second.state.connection.holder === "me", 1_000, "the hand-over");
     await pass(2_000);
     expect(new Set(second.states)).toEqual(new Set(["live"]));

@@ -292,6 +292,15 @@ test("connections that end anywhere and replay too much: the same state, every f
   );
 });
 
+test("a state taken whole from elsewhere is a jump: what came in between was never told", () => {
+  const before: State = { ...INITIAL, position: { epoch: EPOCH, seq: 4 }, jumps: 2 };
+  const adopted = (seq: number) =>
+    reduce(before, { kind: "adopt", state: { ...INITIAL, position: { epoch: EPOCH, seq }, jumps: 2 } }, DEFAULT_LIMITS);
+  expect([adopted(4).jumps, adopted(9).jumps]).toEqual([2, 3]);
+  const snapshot = { position: { epoch: EPOCH, seq: 4 }, bots: [], missed: null, instead: false, rest: 0 };
+  expect(reduce(before, { kind: "snapshot", snapshot }, DEFAULT_LIMITS).jumps).toBe(2);
+});
+
 test("what did not change keeps its identity", () => {
   const bots = { a: makeBot("a"), b: makeBot("b") };
   const before: State = { ...INITIAL, bots, position: { epoch: EPOCH, seq: 0 } };
