@@ -1,5 +1,5 @@
 /** One message: its text or file, what became of it, reactions. Ticks differ by shape and have names. */
-import { memo, type ReactNode } from "react";
+import { memo, type ReactNode, useState } from "react";
 import { Icon, type IconName } from "./icons.js";
 import { ofAddress, shortened } from "./phone.js";
 import { bytes, clock, fill, playing, utc } from "./say.js";
@@ -14,17 +14,22 @@ interface BubbleProps {
   /** Whether the sender's name stands above: in groups. */
   readonly named: boolean;
   readonly connected: boolean;
-  readonly onAgain: (text: string) => void;
+  /** Sends it again; null where it cannot be, or has been. */
+  readonly onAgain: OnAgain | null;
+  /** Why nothing can be sent now. */
+  readonly wait: string | null;
 }
 
-export const Bubble = memo(function Bubble({ item, gap, named, connected, onAgain }: BubbleProps): ReactNode {
+export type OnAgain = (item: Item) => Promise<boolean>;
+
+export const Bubble = memo(function Bubble({ item, gap, named, ...under }: BubbleProps): ReactNode {
   return (
     <>
       <div className={`bub ${item.fromMe ? "me" : ""} ${gap ? "gap" : ""}`} data-message={item.state ?? "in"}>
         {named && !item.fromMe && <div className="who">{senderOf(item)}</div>}
         <Content item={item} />
         <span className="t">
-          {item.edited && <span>{words.edited}</span>}
+          {item.editedAt !== null && <span>{words.edited}</span>}
           <time dateTime={new Date(item.at).toISOString()} title={utc(item.at)}>
             {clock(item.at, item.at)}
           </time>
@@ -32,7 +37,7 @@ export const Bubble = memo(function Bubble({ item, gap, named, connected, onAgai
         </span>
       </div>
       <Reactions reactions={item.reactions} mine={item.fromMe} />
-      <Under item={item} connected={connected} onAgain={onAgain} />
+      <Under item={item} {...under} />
     </>
   );
 });
@@ -112,20 +117,12 @@ function Reactions({ reactions, mine }: { readonly reactions: Item["reactions"];
   );
 }
 
-interface UnderProps {
-  readonly item: Item;
-  readonly connected: boolean;
-  readonly onAgain: (text: string) => void;
-}
+type UnderProps = Pick<BubbleProps, "item" | "connected" | "onAgain" | "wait">;
 
 /** What there is to say or do about a message that is not simply sent. */
-function Under({ item, connected, onAgain }: UnderProps): ReactNode {
-  const { state, text } = item;
-  const again = text !== null && (
-    <button type="button" className="as-link" onClick={() => onAgain(text)}>
-      {state === "failed" ? words.again : words.sendAgain}
-    </button>
-  );
+function Under({ item, connected, onAgain, wait }: UnderProps): ReactNode {
+  const { state } = item;
+  const again = onAgain !== null && <Again item={item} onAgain={onAgain} wait={wait} />;
   if (state === "failed") {
     return (
       <div className="under stop">
@@ -141,4 +138,32 @@ function Under({ item, connected, onAgain }: UnderProps): ReactNode {
     );
   }
   return state === "queued" && !connected ? <div className="under">{words.goesOut}</div> : null;
+}
+
+interface AgainProps {
+  readonly item: Item;
+  readonly onAgain: OnAgain;
+  readonly wait: string | null;
+}
+
+function Again({ item, onAgain, wait }: AgainProps): ReactNode {
+  const [busy, setBusy] = useState(false);
+  const blocked = busy || wait !== null;
+  const press = async () => {
+    if (blocked) return;
+    setBusy(true);
+    await onAgain(item);
+    setBusy(false);
+  };
+  return (
+    <button
+      type="button"
+      className="as-link"
+      aria-disabled={blocked || undefined}
+      title={wait ?? undefined}
+      onClick={() => void press()}
+    >
+      {item.state === "failed" ? words.again : words.sendAgain}
+    </button>
+  );
 }

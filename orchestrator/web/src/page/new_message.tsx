@@ -9,7 +9,7 @@ import { WIZARD } from "./texts/wizard.js";
 
 interface NewMessageProps {
   readonly onClose: () => void;
-  readonly onSend: (to: string, text: string) => Promise<boolean>;
+  readonly onSend: (to: string, text: string) => Promise<void>;
 }
 
 export function NewMessage({ onClose, onSend }: NewMessageProps): ReactNode {

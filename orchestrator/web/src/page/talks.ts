@@ -2,86 +2,105 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { SendJob } from "../generated.js";
 import { beforePaint } from "../painting.js";
-import type { Frame, UnifiedClient } from "../types.js";
-import { useConnection, useShared } from "./live.js";
+import type { Frame, State, UnifiedClient } from "../types.js";
+import { useLive, useShared } from "./live.js";
 import { ask } from "./rest.js";
+import { type ChatView, chats } from "./view/chats.js";
 import {
-  type ChatView,
   type Conversation,
-  chats,
   EMPTY,
-  isUnknownSend,
-  type StoredMessage,
+  isCut,
+  type Page,
   withFrames,
+  withNewest,
+  withOlder,
   withSent,
-  withStored,
 } from "./view/conversation.js";
-
-interface Page {
-  readonly messages: ReadonlyArray<StoredMessage>;
-  readonly next: string | null;
-}
 
 export interface Talks {
   readonly chats: ReadonlyArray<ChatView>;
+  readonly addresses: Conversation["addresses"];
+  /** Whether the newest stored messages are there. */
   readonly loaded: boolean;
-  readonly failed: boolean;
+  /** What could not be read, as long as it is not asked for again. */
+  readonly failed: Part | null;
+  readonly busy: boolean;
   /** Whether there are older messages than those shown. */
   readonly more: boolean;
-  older(): void;
-  reload(): void;
+  load(part: Part): void;
   sent(job: SendJob, text: string): void;
 }
+
+/** Stored messages: the newest, or those before what is there. */
+export type Part = "newest" | "older";
 
 const NEWEST = 200;
 const AGAIN_MS = 1_500;
 
+type Change = (change: (had: Conversation) => Conversation) => void;
+
+const jumpsOf = (state: State): number => state.jumps;
+
 export function useTalks(bot: string): Talks {
   const { client } = useShared();
-  const away = useConnection().away;
   const [known, setKnown] = useState<Conversation>(EMPTY);
-  const [next, setNext] = useState<string | null>(null);
-  const [state, setState] = useState<"loading" | "loaded" | "failed">("loading");
-  const load = useCallback(
-    async (before: string | null) => {
+  const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState<Part | null>(null);
+  const [since] = useState(() => new Set<Frame[]>());
+  const read = useCallback(
+    async (part: Part, before: string | null) => {
+      // What comes while an answer is under way may not be in it, and is told again after it.
+      const came: Frame[] = [];
+      since.add(came);
+      if (part === "older") setBusy(true);
       try {
         const page = await ask<Page>(
           "GET",
           `/bots/${bot}/messages?limit=${NEWEST}${before === null ? "" : `&before=${before}`}`,
         );
-        setKnown((had) => withStored(had, page.messages));
-        setNext(page.next);
-        setState("loaded");
+        const withPage = part === "newest" ? withNewest : withOlder;
+        setKnown((had) => withFrames(withPage(had, page), came));
+        setFailed((was) => (was === part ? null : was));
       } catch {
-        setState((was) => (was === "loaded" ? was : "failed"));
+        setFailed(part);
       }
+      since.delete(came);
+      if (part === "older") setBusy(false);
     },
-    [bot],
+    [bot, since],
   );
-  useFrames(client, bot, setKnown, load);
-  // After a snapshot what was missed is stored, and nowhere else.
-  const missedAt = away?.snapshot === true ? away.to : null;
+  const newest = useCallback(() => void read("newest", null), [read]);
+  useFrames(client, bot, setKnown, newest, since);
+  // After a jump what was missed is stored, and nowhere else.
+  const jumps = useLive(jumpsOf);
   useEffect(() => {
-    void missedAt;
-    void load(null);
-  }, [load, missedAt]);
+    void jumps;
+    newest();
+  }, [newest, jumps]);
+  const sent = useCallback((job: SendJob, text: string) => setKnown((had) => withSent(had, job, text)), []);
   const all = useMemo(() => chats(known), [known]);
   return {
     chats: all,
-    loaded: state !== "loading",
-    failed: state === "failed",
-    more: next !== null,
-    older: () => void load(next),
-    reload: () => void load(null),
-    sent: (job, text) => setKnown((had) => withSent(had, job, text)),
+    addresses: known.addresses,
+    loaded: known.loaded,
+    failed,
+    busy,
+    more: known.next !== null,
+    load: (part) => {
+      if (part === "newest") newest();
+      else if (!busy) void read("older", known.next);
+    },
+    sent,
   };
 }
 
+/** Folds frames as they come, and keeps them for the answers that are under way. */
 function useFrames(
   client: UnifiedClient,
   bot: string,
-  setKnown: (change: (had: Conversation) => Conversation) => void,
-  load: (before: string | null) => Promise<void>,
+  setKnown: Change,
+  newest: () => void,
+  since: Set<Frame[]>,
 ): void {
   const again = useRef<ReturnType<typeof setTimeout> | null>(null);
   useEffect(() => {
@@ -92,22 +111,19 @@ function useFrames(
       const frames = came;
       came = [];
       off = null;
-      setKnown((had) => {
-        const now = withFrames(had, frames);
-        // Sent by somebody else: the words are stored, and asked for once for a burst of them.
-        if (again.current === null && frames.some((frame) => isUnknownSend(now, frame))) {
-          again.current = setTimeout(() => {
-            again.current = null;
-            void load(null);
-          }, AGAIN_MS);
-        }
-        return now;
-      });
+      setKnown((had) => withFrames(had, frames));
+    };
+    const askAgain = () => {
+      again.current = null;
+      newest();
     };
     const stop = client.onFrame((frame) => {
       if (frame.event !== "message_sync" || frame.botId !== bot) return;
       came.push(frame);
+      for (const frames of since) frames.push(frame);
       off ??= beforePaint(take);
+      // Stored whole: asked for once for a burst of them.
+      if (isCut(frame)) again.current ??= setTimeout(askAgain, AGAIN_MS);
     });
     return () => {
       stop();
@@ -115,5 +131,5 @@ function useFrames(
       if (again.current !== null) clearTimeout(again.current);
       again.current = null;
     };
-  }, [client, bot, setKnown, load]);
+  }, [client, bot, setKnown, newest, since]);
 }

@@ -1,33 +1,35 @@
 /** A bot's conversations: chats on one side, the open one on the other; on a narrow screen one of the two. */
 import { type ReactNode, useEffect, useState } from "react";
-import type { Bot, SendJob } from "../generated.js";
-import { run } from "./commands.js";
+import type { Bot } from "../generated.js";
+import { type Desk, deskOf } from "./desk.js";
 import { useConnection, useServerNow, useShared } from "./live.js";
 import { NewMessage } from "./new_message.js";
 import { Avatar, Button } from "./parts/ui.js";
 import { ofAddress, shortened } from "./phone.js";
 import { clock, fill } from "./say.js";
-import { type Talks, useTalks } from "./talks.js";
+import { type Send, useSending } from "./sending.js";
+import { type Part, type Talks, useTalks } from "./talks.js";
 import { BOT } from "./texts/bot.js";
 import { PAGE } from "./texts/page.js";
 import { Thread } from "./thread.js";
-import type { ChatView, Item } from "./view/conversation.js";
+import { type ChatView, chatAt, keptFor, unread } from "./view/chats.js";
+import type { Item } from "./view/conversation.js";
 
 const words = BOT.talks;
 
+/** Another bot is another pane: nothing of one is shown, or sent, for another. */
 export function TalksPane({ bot }: { readonly bot: Bot }): ReactNode {
+  return <Pane key={bot.id} bot={bot} />;
+}
+
+function Pane({ bot }: { readonly bot: Bot }): ReactNode {
   const { client } = useShared();
   const talks = useTalks(bot.id);
+  const desk = deskOf(client, bot.id);
   const live = useConnection().state === "live";
-  const [open, setOpen] = useOpenChat();
+  const [open, chat, setOpen] = useOpenChat(talks);
   const [writing, setWriting] = useState(false);
-  const wide = matchMedia("(min-width: 768px)").matches;
-  const chat = talks.chats.find((one) => one.chat === open) ?? (wide ? talks.chats[0] : undefined);
-  const send = async (to: string, text: string): Promise<boolean> => {
-    const answer = await run(client, bot, { botId: bot.id, action: "send", to, text });
-    if (answer.ok) talks.sent(answer.result as SendJob, text);
-    return answer.ok;
-  };
+  const send = useSending(desk, bot.id, talks.sent);
   const wait = bot.account === null ? words.notLinked : live ? null : PAGE.notLive;
   return (
     <section className="card pane" aria-labelledby="talks-title">
@@ -38,14 +40,12 @@ export function TalksPane({ bot }: { readonly bot: Bot }): ReactNode {
           {words.newMessage}
         </Button>
       </div>
-      <Body talks={talks} chat={chat} picked={open !== null} onOpen={setOpen} bot={bot} wait={wait} send={send} />
+      <Body talks={talks} desk={desk} open={open} chat={chat} onOpen={setOpen} bot={bot} wait={wait} send={send} />
       {writing && (
         <NewMessage
           onClose={() => setWriting(false)}
           onSend={async (to, text) => {
-            const sent = await send(to, text);
-            if (sent) setWriting(false);
-            return sent;
+            if (await send(`new ${to}`, { to, text })) setWriting(false);
           }}
         />
       )}
@@ -53,42 +53,51 @@ export function TalksPane({ bot }: { readonly bot: Bot }): ReactNode {
   );
 }
 
-/** The open chat is kept in the history's state, not in the address. */
-function useOpenChat(): readonly [string | null, (chat: string | null) => void] {
-  const read = () => {
+/**
+ * The open chat, by the address it was opened with. What somebody chose is kept in the history's state, not in the
+ * address; where nothing was chosen and there is room, the newest one is opened and stays, whoever writes next.
+ */
+function useOpenChat(talks: Talks): readonly [string | null, ChatView | undefined, (chat: string | null) => void] {
+  const [open, setOpen] = useState<string | null>(() => {
     const state = history.state as { readonly chat?: string } | null;
     return state?.chat ?? null;
+  });
+  const { addresses, chats, loaded } = talks;
+  const chat = open === null ? undefined : chatAt(chats, addresses, open);
+  if (loaded && chat === undefined) {
+    const wide = matchMedia("(min-width: 768px)").matches;
+    const instead = wide ? (chats[0]?.chat ?? null) : null;
+    if (instead !== open) setOpen(instead);
+  }
+  const choose = (chosen: string | null) => {
+    history.replaceState({ ...(history.state as object | null), chat: chosen }, "");
+    setOpen(chosen);
   };
-  const [open, setOpen] = useState<string | null>(read);
-  return [
-    open,
-    (chat) => {
-      history.replaceState({ ...(history.state as object | null), chat }, "");
-      setOpen(chat);
-    },
-  ];
+  return [open, chat, choose];
 }
 
 interface BodyProps {
   readonly bot: Bot;
   readonly talks: Talks;
+  readonly desk: Desk;
+  readonly open: string | null;
   readonly chat: ChatView | undefined;
-  readonly picked: boolean;
   readonly wait: string | null;
   readonly onOpen: (chat: string | null) => void;
-  readonly send: (to: string, text: string) => Promise<boolean>;
+  readonly send: Send;
 }
 
-function Body({ bot, talks, chat, picked, wait, onOpen, send }: BodyProps): ReactNode {
-  if (talks.failed) {
+function Body({ bot, talks, desk, open, chat, wait, onOpen, send }: BodyProps): ReactNode {
+  const { addresses, chats, failed, loaded } = talks;
+  if (!loaded && failed !== null) {
     return (
       <div className="empty small">
         <p>{words.failedToLoad}</p>
-        <Button onClick={talks.reload}>{words.again}</Button>
+        <Button onClick={() => talks.load(failed)}>{words.again}</Button>
       </div>
     );
   }
-  if (talks.loaded && talks.chats.length === 0) {
+  if (loaded && chats.length === 0) {
     return (
       <div className="empty small">
         <h3>{words.none}</h3>
@@ -97,33 +106,39 @@ function Body({ bot, talks, chat, picked, wait, onOpen, send }: BodyProps): Reac
     );
   }
   return (
-    <div className={picked ? "chatgrid picked" : "chatgrid"}>
+    <div className={chat ? "chatgrid picked" : "chatgrid"}>
       <ul className="chats" aria-label={words.list}>
-        {talks.chats.map((one) => (
-          <ChatRow key={one.chat} chat={one} current={one === chat} onOpen={() => onOpen(one.chat)} />
+        {failed === "newest" && <More part={failed} talks={talks} />}
+        {chats.map((one) => (
+          <ChatRow key={one.chat} {...{ desk, addresses }} chat={one} current={one === chat} onOpen={onOpen} />
         ))}
-        {talks.more && (
-          <li className="more">
-            <Button kind="ghost" onClick={talks.older}>
-              {words.older}
-            </Button>
-          </li>
-        )}
+        {talks.more && <More part="older" talks={talks} />}
       </ul>
       {chat ? (
         <Thread
-          key={chat.chat}
-          bot={bot}
-          chat={chat}
+          key={open}
+          {...{ bot, chat, desk, wait, send }}
+          slot={keptFor(desk.drafts(), addresses, chat.chat)?.[0] ?? chat.chat}
           name={nameOf(chat)}
-          wait={wait}
           onBack={() => onOpen(null)}
-          send={(text) => send(chat.chat, text)}
         />
       ) : (
         <div className="thread" />
       )}
     </div>
+  );
+}
+
+/** Reads stored messages; says so when they could not be. */
+function More({ part, talks }: { readonly part: Part; readonly talks: Talks }): ReactNode {
+  const failed = talks.failed === part;
+  return (
+    <li className="more">
+      {failed && <p className="meta">{words.failedToLoad}</p>}
+      <Button kind="ghost" busy={part === "older" && talks.busy} onClick={() => talks.load(part)}>
+        {failed ? words.again : words.older}
+      </Button>
+    </li>
   );
 }
 
@@ -138,17 +153,19 @@ export function nameOf(chat: Pick<ChatView, "name" | "chat" | "group">): string 
 
 interface ChatRowProps {
   readonly chat: ChatView;
+  readonly desk: Desk;
+  readonly addresses: Talks["addresses"];
   readonly current: boolean;
-  readonly onOpen: () => void;
+  readonly onOpen: (chat: string) => void;
 }
 
-function ChatRow({ chat, current, onOpen }: ChatRowProps): ReactNode {
-  const unread = useUnread(chat, current);
+function ChatRow({ chat, desk, addresses, current, onOpen }: ChatRowProps): ReactNode {
+  const news = useUnread(chat, desk, addresses, current);
   const now = useServerNow(60_000);
   const name = nameOf(chat);
   return (
     <li>
-      <button type="button" className="ch" aria-current={current || undefined} onClick={onOpen}>
+      <button type="button" className="ch" aria-current={current || undefined} onClick={() => onOpen(chat.chat)}>
         <Avatar name={name} className="round" />
         <span className="ell">
           <span className="n ell">{name}</span>
@@ -156,20 +173,21 @@ function ChatRow({ chat, current, onOpen }: ChatRowProps): ReactNode {
         </span>
         <span className="chat-side">
           <span className="meta num">{clock(chat.last.at, now)}</span>
-          {unread > 0 && <span className="badge num">{unread}</span>}
+          {news > 0 && <span className="badge num">{news}</span>}
         </span>
       </button>
     </li>
   );
 }
 
-/** Messages that came since the chat was last open in this page. */
-function useUnread(chat: ChatView, current: boolean): number {
-  const [seenAt, setSeenAt] = useState(chat.last.at);
+/** How many messages came since the chat was last open in this page, or the page was opened. */
+function useUnread(chat: ChatView, desk: Desk, addresses: Talks["addresses"], current: boolean): number {
+  const newest = chat.items.reduce((most, item) => Math.max(most, item.told), 0);
+  const [slot, seen] = keptFor(desk.seen, addresses, chat.chat) ?? [chat.chat, desk.since];
   useEffect(() => {
-    if (current) setSeenAt(chat.last.at);
-  }, [current, chat.last.at]);
-  return current ? 0 : chat.items.filter((item) => !item.fromMe && item.at > seenAt).length;
+    if (current) desk.seen.set(slot, newest);
+  }, [current, desk, slot, newest]);
+  return current ? 0 : unread(chat, seen);
 }
 
 function previewOf(chat: ChatView): string {

@@ -1,41 +1,56 @@
-/** One chat: messages with ticks, anchored to the newest, and the field to write in. Owns scrolling and writing. */
+/** One chat: messages with ticks, anchored to the newest, and the field to write in. */
 import {
   type FormEvent,
   type KeyboardEvent,
   type ReactNode,
+  useCallback,
   useEffect,
-  useLayoutEffect,
+  useMemo,
   useRef,
   useState,
 } from "react";
 import type { Bot } from "../generated.js";
-import { Bubble } from "./bubble.js";
+import { useAnchored } from "./anchored.js";
+import { Bubble, type OnAgain } from "./bubble.js";
+import { type Desk, useDrafts, useSentAgain } from "./desk.js";
 import { Icon } from "./icons.js";
 import { useServerNow } from "./live.js";
 import { Avatar, Button } from "./parts/ui.js";
 import { ofAddress, shortened } from "./phone.js";
 import { dayName, fill, midnight } from "./say.js";
+import type { Send } from "./sending.js";
 import { BOT } from "./texts/bot.js";
-import type { ChatView, Item } from "./view/conversation.js";
+import { type ChatView, PAGE_SIZE, shownFrom } from "./view/chats.js";
+import type { Item } from "./view/conversation.js";
+import { againOf, leftOver } from "./view/drafts.js";
 
 const words = BOT.talks;
-const PAGE_SIZE = 50;
 
 interface ThreadProps {
   readonly bot: Bot;
   readonly chat: ChatView;
   readonly name: string;
+  /** Under what the chat's draft is kept. */
+  readonly slot: string;
+  readonly desk: Desk;
   /** Why nothing can be sent now. */
   readonly wait: string | null;
   readonly onBack: () => void;
-  readonly send: (text: string) => Promise<boolean>;
+  readonly send: Send;
 }
 
-export function Thread({ bot, chat, name, wait, onBack, send }: ThreadProps): ReactNode {
-  const [pages, setPages] = useState(1);
-  const shown = chat.items.slice(-pages * PAGE_SIZE);
-  const box = useAnchored(shown.length, chat.last.key);
+export function Thread({ bot, chat, name, slot, desk, wait, onBack, send }: ThreadProps): ReactNode {
+  const connected = bot.status === "connected";
   const phone = ofAddress(chat.chat);
+  const onAgain = useCallback<OnAgain>(
+    async (item) => {
+      const request = againOf(item, chat.chat);
+      const sent = request !== null && (await send(`again ${item.key}`, request));
+      if (sent) desk.sentAgain(item.key);
+      return sent;
+    },
+    [chat.chat, send, desk],
+  );
   return (
     <div className="thread">
       <div className="thread-head">
@@ -44,45 +59,74 @@ export function Thread({ bot, chat, name, wait, onBack, send }: ThreadProps): Re
         <h3>{name}</h3>
         {phone !== null && chat.name && <span className="meta num">{shortened(phone)}</span>}
       </div>
-      <div
-        className="msgs"
-        role="log"
-        aria-live="off"
-        aria-label={fill(words.messages, { name })}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
-        tabIndex={0}
-        ref={box}
-      >
-        {shown.length < chat.items.length && (
-          <Button kind="ghost" className="older" onClick={() => setPages(pages + 1)}>
-            {words.older}
-          </Button>
-        )}
-        <Messages
-          items={shown}
-          group={chat.group}
-          connected={bot.status === "connected"}
-          onAgain={(text) => void send(text)}
-        />
-      </div>
-      <Composer connected={bot.status === "connected"} wait={wait} send={send} />
+      <Messages chat={chat} name={name} desk={desk} connected={connected} wait={wait} onAgain={onAgain} />
+      <Composer
+        connected={connected}
+        wait={wait}
+        desk={desk}
+        slot={slot}
+        send={(text) => send(`write ${slot}`, { to: chat.chat, text })}
+      />
     </div>
   );
 }
 
 interface MessagesProps {
-  readonly items: ReadonlyArray<Item>;
-  readonly group: boolean;
+  readonly chat: ChatView;
+  readonly name: string;
+  readonly desk: Desk;
   readonly connected: boolean;
-  readonly onAgain: (text: string) => void;
+  readonly wait: string | null;
+  readonly onAgain: OnAgain;
 }
 
-function Messages({ items, group, connected, onAgain }: MessagesProps): ReactNode {
+/** The newest messages; what somebody reads further up stays, whatever comes below. */
+function Messages({ chat, name, desk, ...bubble }: MessagesProps): ReactNode {
+  const { items } = chat;
+  const [first, setFirst] = useState<string | null>(null);
+  const from = shownFrom(items, first);
+  const shown = useMemo(() => items.slice(from), [items, from]);
+  const box = useAnchored(shown, (atEnd) => setFirst(atEnd ? null : (shown[0]?.key ?? null)));
+  const older = () => {
+    const next = Math.max(0, from - PAGE_SIZE);
+    setFirst(items[next]?.key ?? null);
+    // The button goes: keys go on scrolling what it showed.
+    if (next === 0) box.current?.focus({ preventScroll: true });
+  };
+  return (
+    <div
+      className="msgs"
+      role="log"
+      aria-live="off"
+      aria-label={fill(words.messages, { name })}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
+      tabIndex={0}
+      ref={box}
+    >
+      {from > 0 && (
+        <Button kind="ghost" className="older" onClick={older}>
+          {words.older}
+        </Button>
+      )}
+      <Bubbles items={shown} group={chat.group} to={chat.chat} desk={desk} {...bubble} />
+    </div>
+  );
+}
+
+interface BubblesProps extends Pick<MessagesProps, "desk" | "connected" | "wait" | "onAgain"> {
+  readonly items: ReadonlyArray<Item>;
+  readonly group: boolean;
+  readonly to: string;
+}
+
+function Bubbles({ items, group, to, desk, onAgain, ...bubble }: BubblesProps): ReactNode {
   const now = useServerNow(60_000);
+  const sentAgain = useSentAgain(desk);
   return items.map((item, index) => {
     const before = items[index - 1];
     const newDay = before === undefined || midnight(before.at) !== midnight(item.at);
     const gap = before !== undefined && (before.fromMe !== item.fromMe || before.sender !== item.sender);
+    const canSend = againOf(item, to) !== null && !sentAgain.has(item.key);
     return (
       <div key={item.key} className="msg">
         {newDay && <div className="day">{dayName(item.at, now)}</div>}
@@ -90,45 +134,25 @@ function Messages({ items, group, connected, onAgain }: MessagesProps): ReactNod
           item={item}
           gap={gap && !newDay}
           named={group && (gap || newDay)}
-          connected={connected}
-          onAgain={onAgain}
+          onAgain={canSend ? onAgain : null}
+          {...bubble}
         />
       </div>
     );
   });
 }
 
-/** Stays at the newest message while the reader is there. */
-function useAnchored(count: number, last: string) {
-  const box = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(true);
-  useEffect(() => {
-    const element = box.current;
-    if (element === null) return;
-    const onScroll = () => {
-      atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 60;
-    };
-    element.addEventListener("scroll", onScroll, { passive: true });
-    return () => element.removeEventListener("scroll", onScroll);
-  }, []);
-  useLayoutEffect(() => {
-    void count;
-    void last;
-    const element = box.current;
-    if (element !== null && atEnd.current) element.scrollTop = element.scrollHeight;
-  }, [count, last]);
-  return box;
-}
-
 interface ComposerProps {
   readonly connected: boolean;
   readonly wait: string | null;
+  readonly desk: Desk;
+  readonly slot: string;
   readonly send: (text: string) => Promise<boolean>;
 }
 
 /** Enter sends, Shift and Enter breaks the line. */
-function Composer({ connected, wait, send }: ComposerProps): ReactNode {
-  const [text, setText] = useState("");
+function Composer({ connected, wait, desk, slot, send }: ComposerProps): ReactNode {
+  const text = useDrafts(desk).get(slot) ?? "";
   const [busy, setBusy] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   useFocusKey(field);
@@ -137,9 +161,10 @@ function Composer({ connected, wait, send }: ComposerProps): ReactNode {
     const plain = text.trim();
     if (plain === "" || busy || wait !== null) return;
     setBusy(true);
-    if (await send(plain)) setText("");
+    if (await send(plain)) desk.write(slot, leftOver(desk.drafts().get(slot) ?? "", text));
     setBusy(false);
-    field.current?.focus();
+    // Whoever went elsewhere meanwhile stays there.
+    if (field.current?.form?.contains(document.activeElement)) field.current.focus();
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -156,7 +181,7 @@ function Composer({ connected, wait, send }: ComposerProps): ReactNode {
           value={text}
           aria-label={words.write}
           placeholder={hint}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => desk.write(slot, event.target.value)}
           onKeyDown={onKey}
         />
       </div>
@@ -164,7 +189,7 @@ function Composer({ connected, wait, send }: ComposerProps): ReactNode {
         type="submit"
         className="btn pri sq send"
         aria-label={words.send}
-        aria-disabled={wait !== null || undefined}
+        aria-disabled={busy || wait !== null || undefined}
       >
         <Icon name="send" />
       </button>

@@ -46,6 +46,7 @@ export const BOT = {
     again: "Try again",
     sendAgain: "Send again",
     notKnown: "Not known whether this was sent",
+    notAnswered: "The server did not answer: not known whether this was sent. Send it again; it goes out only once.",
     goesOut: "Goes out when the bot is connected again",
     reactions: "Reactions: {list}",
   },

@@ -18,7 +18,7 @@ export const PAGE = {
   back: "Back",
   ok: "OK",
   notLive: "Waits until this page is live again",
-  notConnected: "Not done: this page is not connected to the server. Try again when it is live.",
+  notConnected: "The server did not answer: not known whether this was done. Look again when this page is live.",
   refused: "That did not work: {message}",
   removeByHand: "WhatsApp did not confirm. Remove “{device}” on the phone under Linked devices.",
   stillIn: "You are still signed in on this browser: {message} Try again.",

@@ -1,9 +1,12 @@
 /**
- * One bot's messages: what REST has stored and what the socket brings since, folded into chats. Pure and idempotent: the
- * same event twice, or in both places, changes nothing. Owns no markup.
+ * One bot's messages: what REST has stored and what the socket brings since. Pure and idempotent: the same event twice,
+ * or in both places, changes nothing. Owns no markup. Read `changes.ts` for what happens to a message, `chats.ts` for how
+ * they are shown.
  */
-import type { ChangeData, Media, MessageData, ReceiptData, SendError, SendJob } from "../../generated.js";
+import { type Canonical, isSameChat, mayEdit, mayRevoke, type Place } from "../../authors.js";
+import type { ChangeData, Media, MessageData, Quoted, ReceiptData, SendError, SendJob } from "../../generated.js";
 import type { Frame } from "../../types.js";
+import { edited, merged, personOf, progressed, reacted, received, revoked } from "./changes.js";
 
 export type SendState = SendJob["state"];
 
@@ -12,7 +15,7 @@ export interface Item {
   readonly key: string;
   readonly messageId: string | null;
   readonly jobId: string | null;
-  readonly chat: string;
+  readonly place: Place;
   readonly sender: string | null;
   readonly senderName: string | null;
   readonly fromMe: boolean;
@@ -20,10 +23,15 @@ export interface Item {
   readonly text: string | null;
   readonly media: (Media & { readonly thumbnail?: string | null }) | null;
   readonly extra: string | null;
+  readonly quoted: Quoted | null;
+  readonly mentions: ReadonlyArray<string> | null;
+  /** When it was sent: WhatsApp tells whole seconds. */
   readonly at: number;
-  readonly edited: boolean;
+  /** When the server was told of it. */
+  readonly told: number;
+  readonly editedAt: number | null;
   readonly revoked: boolean;
-  readonly reactions: { readonly [sender: string]: string };
+  readonly reactions: { readonly [person: string]: string };
   readonly state: SendState | null;
   readonly error: SendError | null;
   /** It is there and cannot be read yet. */
@@ -38,11 +46,31 @@ export interface Conversation {
   readonly addresses: ReadonlyMap<string, string>;
   /** Names of people and groups by their address. */
   readonly names: ReadonlyMap<string, string>;
+  /** Whether the newest stored messages are there. */
+  readonly loaded: boolean;
+  /** Where the stored messages begin that are older than these; null when there are none. */
+  readonly next: string | null;
+  /** How many are kept: more once somebody asked for older ones. */
+  readonly most: number;
 }
+
+/** Messages kept of one bot, and how many more may come before the oldest go. */
+const KEPT = 5_000;
+const SLACK = 500;
 
 const NO_ITEMS: ReadonlyMap<string, Item> = new Map();
 const NO_WORDS: ReadonlyMap<string, string> = new Map();
-export const EMPTY: Conversation = { items: NO_ITEMS, keys: NO_WORDS, addresses: NO_WORDS, names: NO_WORDS };
+export const EMPTY: Conversation = {
+  items: NO_ITEMS,
+  keys: NO_WORDS,
+  addresses: NO_WORDS,
+  names: NO_WORDS,
+  loaded: false,
+  next: null,
+  most: KEPT,
+};
+
+type Table = "items" | "keys" | "addresses" | "names";
 
 /** A conversation under change: a part of it is copied with its first change, however many follow. */
 class Draft {
@@ -57,10 +85,13 @@ class Draft {
     return this.#known;
   }
 
+  readonly canonical: Canonical = (address) => this.#known.addresses.get(address) ?? address;
+
   item(item: Item): void {
+    if (this.#known.items.get(item.key) === item) return;
     this.#part("items").set(item.key, item);
     for (const id of [item.messageId, item.jobId]) {
-      if (id !== null && this.#known.keys.get(id) !== item.key) this.#part("keys").set(id, item.key);
+      if (id !== null && !this.#known.keys.has(id)) this.#part("keys").set(id, item.key);
     }
   }
 
@@ -68,7 +99,7 @@ class Draft {
     if (this.#known[part].get(address) !== word) this.#part(part).set(address, word);
   }
 
-  #part<Part extends keyof Conversation>(part: Part): Map<string, Part extends "items" ? Item : string> {
+  #part<Part extends Table>(part: Part): Map<string, Part extends "items" ? Item : string> {
     if (!this.#copied.has(part)) {
       this.#copied.add(part);
       this.#known = { ...this.#known, [part]: new Map<string, Item | string>(this.#known[part]) };
@@ -85,11 +116,11 @@ function changed(before: Conversation, change: (draft: Draft) => void): Conversa
 }
 
 /** `data` of a stored message, as far as it is read here. */
-export type Stored = Partial<MessageData> & {
-  readonly chatName?: string | null;
+export type Stored = Omit<Partial<MessageData>, "messageId"> & {
+  readonly messageId?: string | null;
   readonly editedAt?: number;
   readonly revokedAt?: number;
-  readonly reactions?: ReadonlyArray<{ readonly sender: string; readonly emoji: string }>;
+  readonly reactions?: ReadonlyArray<{ readonly sender: string; readonly fromMe?: boolean; readonly emoji: string }>;
   readonly jobId?: string;
   readonly state?: SendState;
   readonly error?: SendError | null;
@@ -101,14 +132,51 @@ export interface StoredMessage {
   readonly data: Stored;
 }
 
-/** With a page of stored messages, in any order. */
-export function withStored(before: Conversation, page: ReadonlyArray<StoredMessage>): Conversation {
+/** A page of stored messages, newest first. */
+export interface Page {
+  readonly messages: ReadonlyArray<StoredMessage>;
+  readonly next: string | null;
+}
+
+/** `data` of `send_result`: beside the job its message once, when it is queued, or what it changed, when that was sent. */
+type SendResult = SendJob & {
+  readonly message?: Stored;
+  readonly change?: ChangeData & { readonly type: string };
+  readonly sentAt?: number;
+};
+
+/**
+ * With the newest stored messages, as they were when they were asked for: frames that came since are to be told again.
+ * Where they do not reach what was there, older ones are read from their end on.
+ */
+export function withNewest(before: Conversation, page: Page): Conversation {
+  const oldest = page.messages.at(-1);
+  const joined = before.loaded && oldest !== undefined && isKnown(before, oldest);
+  const after = withStored(before, page.messages, false);
+  return { ...after, loaded: true, next: joined ? before.next : page.next };
+}
+
+/** With the stored messages before those that were there. */
+export function withOlder(before: Conversation, page: Page): Conversation {
+  const after = withStored(before, page.messages, true);
+  return { ...after, next: page.next, most: Math.max(before.most, after.items.size) };
+}
+
+function withStored(before: Conversation, page: ReadonlyArray<StoredMessage>, past: boolean): Conversation {
   return changed(before, (draft) => {
-    for (const one of page) put(draft, one.id, one.at, one.data);
+    for (const { id, at, data } of page.toReversed()) {
+      if (typeof data.chat !== "string") continue;
+      learn(draft, data, past);
+      put(draft, id, at, data);
+    }
   });
 }
 
-/** With what this page sent itself: the server's answer does not repeat the words. */
+function isKnown({ keys, items }: Conversation, { id, data }: StoredMessage): boolean {
+  return keys.has(data.messageId ?? "") || keys.has(data.jobId ?? "") || items.has(id);
+}
+
+/** With what this page sent itself, before the server's frame repeats the words. */
 export function withSent(before: Conversation, job: SendJob, text: string): Conversation {
   const data: Stored = {
     chat: job.to,
@@ -120,66 +188,91 @@ export function withSent(before: Conversation, job: SendJob, text: string): Conv
     state: job.state,
   };
   return changed(before, (draft) => {
-    put(draft, job.id, job.at, data);
+    if (itemBy(draft.known, job.id) === undefined) put(draft, job.id, job.at, data);
     onSend(draft, job);
   });
 }
 
 /** After frames of `message_sync`, in their order; the same object when they change nothing. */
 export function withFrames(before: Conversation, frames: ReadonlyArray<Frame>): Conversation {
-  return changed(before, (draft) => {
+  const after = changed(before, (draft) => {
     for (const frame of frames) onFrame(draft, frame);
   });
+  return trimmed(after);
+}
+
+/** Whether words of a message were left out of a frame for its size: they are stored by now. */
+export function isCut(frame: Frame): boolean {
+  return frame.truncated === true && ["message", "edited", "send_result"].includes(frame.type);
 }
 
 function onFrame(draft: Draft, frame: Frame): void {
   switch (frame.type) {
     case "message":
-      put(draft, frame.id, frame.at, frame.data as Stored);
+      onMessage(draft, frame);
       return;
     case "undecryptable":
-      waiting(draft, frame);
+      onUnreadable(draft, frame);
       return;
     case "receipt":
       onReceipt(draft, frame.data as ReceiptData);
       return;
     case "reaction":
-      onTarget(draft, frame.data as ChangeData, (item, change) => ({
-        ...item,
-        reactions: reacted(item.reactions, change),
-      }));
-      return;
     case "edited":
-      onTarget(draft, frame.data as ChangeData, (item, change) =>
-        item.revoked ? item : { ...item, text: change.text ?? item.text, edited: true },
-      );
-      return;
     case "revoked":
-      onTarget(draft, frame.data as ChangeData, gone);
+      onChange(draft, frame.type, frame.data as ChangeData);
       return;
+    case "identity": {
+      const told = frame.data as { readonly lid?: unknown; readonly pn?: unknown };
+      if (typeof told?.lid === "string" && typeof told.pn === "string") draft.word("addresses", told.lid, told.pn);
+      return;
+    }
     case "send_result":
-      onSend(draft, frame.data as SendJob);
+      onResult(draft, frame);
   }
 }
 
-function put(draft: Draft, id: string, at: number, data: Stored): void {
-  if (typeof data.chat !== "string") return;
-  learn(draft, data);
-  const { keys, items } = draft.known;
-  const messageId = data.messageId ?? null;
-  const key = keys.get(messageId ?? "") ?? keys.get(data.jobId ?? "") ?? messageId ?? data.jobId ?? id;
-  const was = items.get(key);
-  if (was !== undefined && !was.waiting && data.jobId === undefined && data.state === undefined) return;
-  draft.item(merged(was, itemOf(draft.known, key, at, data)));
+function onMessage(draft: Draft, frame: Frame): void {
+  const data = frame.data as Stored;
+  if (typeof data?.chat !== "string") return;
+  learn(draft, data, false);
+  // Told twice, or WhatsApp's copy of a send: what happened to it since is known already.
+  const was = draft.known.items.get(keyOf(draft, frame.id, data));
+  if (was === undefined || was.waiting) put(draft, frame.id, frame.at, data);
 }
 
-function itemOf(known: Conversation, key: string, at: number, data: Stored): Item {
-  const chat = data.chat ?? "";
+function onUnreadable(draft: Draft, frame: Frame): void {
+  const data = frame.data as Stored;
+  if (typeof data?.messageId !== "string" || typeof data.chat !== "string") return;
+  if (draft.known.keys.has(data.messageId)) return;
+  learn(draft, data, false);
+  draft.item({ ...itemOf(data.messageId, frame.at, data), at: frame.at, waiting: true });
+}
+
+function put(draft: Draft, id: string, told: number, data: Stored): void {
+  const key = keyOf(draft, id, data);
+  draft.item(merged(draft.known.items.get(key), itemOf(key, told, data)));
+}
+
+/** Senders choose the ids of their messages: one that is taken in another chat names another message. */
+function keyOf(draft: Draft, id: string, data: Stored): string {
+  const { known, canonical } = draft;
+  const item = itemBy(known, data.messageId) ?? itemBy(known, data.jobId) ?? known.items.get(id);
+  if (item === undefined) return data.messageId ?? data.jobId ?? id;
+  return data.jobId === item.jobId || isSameChat(item.place, placeOf(data), canonical) ? item.key : id;
+}
+
+function placeOf(data: Stored): Place {
+  const { chat = "", chatPn = null, sender = null, senderPn = null, fromMe } = data;
+  return { chat, chatPn, sender, senderPn, fromMe: fromMe === true };
+}
+
+function itemOf(key: string, told: number, data: Stored): Item {
   return {
     key,
     messageId: data.messageId ?? null,
     jobId: data.jobId ?? null,
-    chat: known.addresses.get(chat) ?? chat,
+    place: placeOf(data),
     sender: data.senderPn ?? data.sender ?? null,
     senderName: data.pushName ?? null,
     fromMe: data.fromMe === true,
@@ -187,10 +280,13 @@ function itemOf(known: Conversation, key: string, at: number, data: Stored): Ite
     text: data.text ?? null,
     media: data.media ?? null,
     extra: extraOf(data),
-    at: data.sentAt ?? at,
-    edited: data.editedAt !== undefined,
+    quoted: data.quoted ?? null,
+    mentions: data.mentions ?? null,
+    at: data.sentAt ?? told,
+    told,
+    editedAt: data.editedAt ?? null,
     revoked: data.revokedAt !== undefined,
-    reactions: Object.fromEntries((data.reactions ?? []).map((one) => [one.sender, one.emoji])),
+    reactions: Object.fromEntries((data.reactions ?? []).map((one) => [personOf(one), one.emoji])),
     state: data.state ?? (data.fromMe === true ? "sent" : null),
     error: data.error ?? null,
     waiting: false,
@@ -203,48 +299,17 @@ function extraOf(data: Stored): string | null {
   return data.contacts?.map((card) => card.name).join(", ") ?? null;
 }
 
-function merged(was: Item | undefined, now: Item): Item {
-  if (was === undefined || was.waiting) return now;
-  return {
-    ...now,
-    text: now.text ?? was.text,
-    jobId: now.jobId ?? was.jobId,
-    messageId: now.messageId ?? was.messageId,
-    state: further(was.state, now.state),
-    error: now.error ?? was.error,
-    edited: was.edited || now.edited,
-    reactions: { ...was.reactions, ...now.reactions },
-  };
-}
-
-/** Addresses and names a message tells. */
-function learn(draft: Draft, data: Stored): void {
-  const chat = data.chat ?? "";
-  const main = data.chatPn ?? draft.known.addresses.get(chat) ?? chat;
-  const name = data.chatName ?? (data.fromMe === true || chat.endsWith("@g.us") ? null : data.pushName);
+/** Addresses and names a message or a change tells; what is older than these (`past`) takes no name back. */
+function learn(draft: Draft, data: Stored, past: boolean): void {
+  const { chat = "", sender, senderPn } = data;
+  const main = data.chatPn ?? draft.canonical(chat);
   draft.word("addresses", chat, main);
+  if (senderPn && sender?.endsWith("@lid")) draft.word("addresses", sender, senderPn);
+  const { names } = draft.known;
+  const before = names.get(main) ?? names.get(chat);
+  const told = data.chatName ?? (data.fromMe === true || chat.endsWith("@g.us") ? null : data.pushName);
+  const name = past ? (before ?? told) : told || before;
   if (name) draft.word("names", main, name);
-}
-
-function waiting(draft: Draft, frame: Frame): void {
-  const data = frame.data as Stored;
-  if (typeof data?.messageId !== "string" || draft.known.keys.has(data.messageId)) return;
-  learn(draft, data);
-  draft.item({ ...itemOf(draft.known, data.messageId, frame.at, data), at: frame.at, waiting: true });
-}
-
-const RANK: { readonly [state in SendState]: number } = {
-  queued: 0,
-  unknown: 1,
-  failed: 1,
-  sent: 2,
-  delivered: 3,
-  read: 4,
-};
-
-function further(was: SendState | null, now: SendState | null): SendState | null {
-  if (was === null || now === null) return now ?? was;
-  return RANK[now] >= RANK[was] ? now : was;
 }
 
 function itemBy(known: Conversation, id: string | null | undefined): Item | undefined {
@@ -253,69 +318,59 @@ function itemBy(known: Conversation, id: string | null | undefined): Item | unde
 
 function onReceipt(draft: Draft, data: ReceiptData): void {
   if (data?.fromMe || !Array.isArray(data?.messageIds)) return;
-  const state: SendState | null =
-    data.kind === "delivered" ? "delivered" : ["read", "played"].includes(data.kind) ? "read" : null;
-  if (state === null) return;
   for (const id of data.messageIds) {
     const item = itemBy(draft.known, id);
-    const next = item?.fromMe ? further(item.state, state) : null;
-    if (item !== undefined && next !== null && next !== item.state) draft.item({ ...item, state: next });
+    if (item !== undefined && isSameChat(item.place, data, draft.canonical)) draft.item(received(item, data.kind));
   }
 }
 
-function onTarget(draft: Draft, data: ChangeData, change: (item: Item, data: ChangeData) => Item): void {
-  const item = itemBy(draft.known, data?.targetId);
-  if (item !== undefined) draft.item(change(item, data));
+function onChange(draft: Draft, type: string, change: ChangeData): void {
+  if (typeof change?.chat !== "string") return;
+  learn(draft, { chat: change.chat, chatPn: change.chatPn, sender: change.sender, senderPn: change.senderPn }, false);
+  const item = itemBy(draft.known, change.targetId);
+  if (item === undefined || item.waiting || item.revoked) return;
+  const { canonical } = draft;
+  if (type === "edited" && mayEdit(item.place, change, canonical)) draft.item(edited(item, change));
+  if (type === "revoked" && mayRevoke(item.place, change, canonical)) draft.item(revoked(item));
+  if (type === "reaction" && isSameChat(item.place, change, canonical)) draft.item(reacted(item, change));
 }
 
-function reacted(reactions: Item["reactions"], data: ChangeData): Item["reactions"] {
-  const { [data.sender]: _, ...others } = reactions;
-  return data.emoji ? { ...others, [data.sender]: data.emoji } : others;
-}
-
-function gone(item: Item): Item {
-  return { ...item, text: null, media: null, extra: null, reactions: {}, revoked: true };
-}
-
-function onSend(draft: Draft, job: SendJob): void {
-  const item = itemBy(draft.known, job?.id) ?? itemBy(draft.known, job?.messageId);
-  if (item === undefined) return;
-  const state = further(item.state === "sent" && item.jobId === null ? null : item.state, job.state);
-  draft.item({ ...item, jobId: job.id, messageId: job.messageId ?? item.messageId, state, error: job.error });
-}
-
-/** Whether a send is one nobody has told the words of: they are stored by now. */
-export function isUnknownSend(known: Conversation, frame: Frame): boolean {
-  if (frame.type !== "send_result") return false;
-  const job = frame.data as SendJob;
-  return !known.keys.has(job.id) && !known.keys.has(job.messageId ?? "");
-}
-
-export interface ChatView {
-  readonly chat: string;
-  readonly name: string | null;
-  readonly group: boolean;
-  readonly last: Item;
-  readonly items: ReadonlyArray<Item>;
-}
-
-/** Chats, the one with the newest message first; messages oldest first. */
-export function chats(known: Conversation): ReadonlyArray<ChatView> {
-  const byChat = new Map<string, Item[]>();
-  for (const item of known.items.values()) {
-    // A person's older messages may stand under another form of their address.
-    const chat = known.addresses.get(item.chat) ?? item.chat;
-    const items = byChat.get(chat);
-    if (items === undefined) byChat.set(chat, [item]);
-    else items.push(item);
+function onResult(draft: Draft, frame: Frame): void {
+  const result = frame.data as SendResult;
+  if (typeof result?.id !== "string") return;
+  if (typeof result.message?.chat === "string") {
+    const { messageId, id: jobId, state, error } = result;
+    learn(draft, result.message, false);
+    put(draft, frame.id, frame.at, { ...result.message, messageId, jobId, state, error });
   }
-  return [...byChat]
-    .flatMap(([chat, items]) => {
-      items.sort((one, other) => one.at - other.at || (one.key < other.key ? -1 : 1));
-      const last = items.at(-1);
-      return last === undefined
-        ? []
-        : [{ chat, name: known.names.get(chat) ?? null, group: chat.endsWith("@g.us"), last, items }];
-    })
-    .toSorted((one, other) => other.last.at - one.last.at);
+  onSend(draft, result);
+  if (result.change) onChange(draft, result.change.type, result.change);
+}
+
+function onSend(draft: Draft, job: SendResult): void {
+  const item = itemBy(draft.known, job.id) ?? itemBy(draft.known, job.messageId);
+  if (item !== undefined) draft.item(progressed(item, job, job.sentAt));
+}
+
+/** Oldest first; of two in the same second the one the server was told first. */
+export function byTime(one: Item, other: Item): number {
+  return one.at - other.at || one.told - other.told;
+}
+
+/** Without the oldest, once there are too many; the newest of each chat stays. They are stored, and can be read again. */
+function trimmed(known: Conversation): Conversation {
+  if (known.items.size < known.most + SLACK) return known;
+  const all = [...known.items.values()].sort(byTime);
+  const newest = new Map(all.map((item) => [known.addresses.get(item.place.chat) ?? item.place.chat, item.key]));
+  const stay = new Set(newest.values());
+  const gone = all.slice(0, -known.most).filter((item) => !stay.has(item.key));
+  const last = gone.at(-1);
+  if (last === undefined) return known;
+  const keys = new Set(gone.map((item) => item.key));
+  return {
+    ...known,
+    items: new Map([...known.items].filter(([key]) => !keys.has(key))),
+    keys: new Map([...known.keys].filter(([, key]) => !keys.has(key))),
+    next: String(last.at + 1),
+  };
 }
