@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import APIResponse, Page, Route, expect
 
 from tests.support.page import WAIT_MS
 from tests.support.page_world import SHOWN_CODE, World, simulated
@@ -53,7 +53,8 @@ async def _names(here: World) -> list[str]:
 async def test_a_lost_answer_makes_no_second_bot(tmp_path: Path) -> None:
     """The bot is made and its answer lost: pressed again, the same bot's Link step opens, and expects its number."""
     async with simulated(tmp_path) as here:
-        page, lost = here.page, []
+        page = here.page
+        lost: list[APIResponse] = []
 
         async def lose(route: Route) -> None:
             if route.request.method == "POST" and not lost:
