@@ -132,13 +132,21 @@ async def test_keys_alone(tmp_path: Path) -> None:
         await press("b")
         await page.wait_for_selector("article[data-bot]")
         await press("j")
-        await press("s")
+        await _hold(page, "s")
         await page.wait_for_selector("article[data-status=stopped]", timeout=WAIT_MS)
         await expect(page.locator("[data-announced=polite]")).to_contain_text("By keys", timeout=WAIT_MS)
         await press("a")
         await page.wait_for_selector("article[data-status=connected]", timeout=WAIT_MS)
         await press("Enter")
         await page.wait_for_url("**/bots/bot_*")
+        await page.wait_for_selector("[data-connection=live]")
+
+
+async def _hold(page: Page, key: str) -> None:
+    """As long as it takes a keyboard to repeat a key more often than the server takes commands."""
+    for _ in range(40):
+        await page.keyboard.down(key)
+    await page.keyboard.up(key)
 
 
 _FOCUSED = "document.activeElement.matches('button, a') ? document.activeElement.textContent : ''"
@@ -223,7 +231,7 @@ async def test_two_hundred_bots(tmp_path: Path) -> None:
         await page.mouse.wheel(0, 6_000)
         await page.get_by_text("Bot 110").wait_for(timeout=WAIT_MS)
         assert await page.locator("article[data-bot]").count() < 60
-        await page.keyboard.press("/")
+        await _hold(page, "/")
         await page.keyboard.type("bot 19")
         await expect(page.locator("article[data-bot]")).to_have_count(10, timeout=WAIT_MS)
         assert page.url.endswith("?q=bot+19")

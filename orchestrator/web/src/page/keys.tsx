@@ -67,13 +67,22 @@ interface KeysProps {
 export function Keys({ route, onSearch }: KeysProps): ReactNode {
   const { client, session } = useShared();
   const lastG = useRef(0);
+  const held = useRef<string | null>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented) return;
+      if (event.repeat && event.code === held.current) {
+        // It has done what it means: what it brought the focus to must not be filled with its letter.
+        event.preventDefault();
+        return;
+      }
+      held.current = null;
       const press = {
         key: event.key,
         ctrl: event.ctrlKey || event.metaKey,
         alt: event.altKey,
+        shift: event.shiftKey,
+        repeat: event.repeat,
         typing: isTyping(event.target),
         afterG: Date.now() - lastG.current < G_MS,
         off: !singleKeys(),
@@ -82,6 +91,7 @@ export function Keys({ route, onSearch }: KeysProps): ReactNode {
       lastG.current = meant?.kind === "g" ? Date.now() : 0;
       if (meant === null || (meant.kind === "go" && meant.to === "/fleet" && !session.me.operator)) return;
       if (meant.kind !== "g") event.preventDefault();
+      if (meant.kind !== "move") held.current = event.code;
       carryOut(meant, client, onSearch);
     };
     addEventListener("keydown", onKey);

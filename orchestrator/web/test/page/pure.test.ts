@@ -277,8 +277,33 @@ describe("addresses and keys", () => {
     ).toEqual(["bots", "new", "new", "fleet", "bot", "link", "ready", "nowhere"]);
   });
 
+  const press = {
+    key: "n",
+    ctrl: false,
+    alt: false,
+    shift: false,
+    repeat: false,
+    typing: false,
+    afterG: false,
+    off: false,
+  };
+
+  it("a key that is held down goes on moving, and asks nothing of a bot again", () => {
+    const held = { ...press, repeat: true };
+    expect(meaning({ ...held, key: "j" }, "bots")).toEqual({ kind: "move", by: 1 });
+    expect(meaning({ ...press, key: "r" }, "bots")).toEqual({ kind: "row", action: "restart" });
+    for (const key of ["a", "r", "s", "/", "n", "?", "g"]) expect(meaning({ ...held, key }, "bots")).toBeNull();
+    expect(meaning({ ...held, key: "p" }, "bot")).toBeNull();
+    expect(meaning({ ...held, key: "k", ctrl: true }, "bots")).toBeNull();
+  });
+
+  it("leaves the browser its own keys", () => {
+    expect(meaning({ ...press, key: "K", ctrl: true, shift: true }, "bots")).toBeNull();
+    expect(meaning({ ...press, key: "k", ctrl: true, alt: true }, "bots")).toBeNull();
+    expect(meaning({ ...press, key: "r", ctrl: true }, "bots")).toBeNull();
+  });
+
   it("single keys do nothing in fields, or when they are off", () => {
-    const press = { key: "n", ctrl: false, alt: false, typing: false, afterG: false, off: false };
     expect(meaning(press, "bots")).toEqual({ kind: "new" });
     expect(meaning({ ...press, typing: true }, "bots")).toBeNull();
     expect(meaning({ ...press, off: true }, "bots")).toBeNull();

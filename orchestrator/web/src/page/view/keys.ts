@@ -4,6 +4,9 @@ export interface Press {
   readonly key: string;
   readonly ctrl: boolean;
   readonly alt: boolean;
+  readonly shift: boolean;
+  /** It is held down, and was told before. */
+  readonly repeat: boolean;
   /** A field has the focus, or a dialog is open. */
   readonly typing: boolean;
   /** The key before this one was a lone G, less than a second ago. */
@@ -13,7 +16,7 @@ export interface Press {
 }
 
 export type Meaning =
-  | { readonly kind: "search" | "help" | "new" | "filter" | "g" | "open" }
+  | { readonly kind: "search" | "help" | "new" | "filter" | "g" }
   | { readonly kind: "go"; readonly to: string }
   | { readonly kind: "move"; readonly by: 1 | -1 }
   | { readonly kind: "row"; readonly action: "next" | "restart" | "toggle" }
@@ -32,10 +35,15 @@ const LISTED: { readonly [key: string]: Meaning } = {
 };
 const ON_BOT = new Set(["p", "c", "1", "2"]);
 
-/** What a press means on a page; null when nothing. */
+/** What a press means on a page; null when nothing. A key that is held down goes on moving, and does nothing else again. */
 export function meaning(press: Press, page: string): Meaning | null {
+  const meant = pressed(press, page);
+  return press.repeat && meant?.kind !== "move" ? null : meant;
+}
+
+function pressed(press: Press, page: string): Meaning | null {
   const key = press.key.length === 1 ? press.key.toLowerCase() : press.key;
-  if (press.ctrl) return key === "k" ? { kind: "search" } : null;
+  if (press.ctrl) return key === "k" && !press.shift && !press.alt ? { kind: "search" } : null;
   if (press.typing || press.alt || press.off) return null;
   if (press.afterG) {
     const to = PLACES[key];
