@@ -160,6 +160,32 @@ async def _tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"Tab does not lead to {name}")
 
 
+async def test_dialogs_give_the_focus_back(tmp_path: Path) -> None:
+    """To what had it before, however they are closed: a menu's button, a row of the log."""
+    async with simulated(tmp_path) as here:
+        page, press = here.page, here.page.keyboard.press
+        bot = await here.linked("Support Berlin")
+        for path, name in [("/", "More for Support Berlin"), (f"/bots/{bot}", "More: log out")]:
+            await here.goto(path)
+            more = page.get_by_role("button", name=name)
+            for item in ("Settings…", "Delete…", "Log out…"):
+                await more.focus()
+                await press("Enter")
+                await page.get_by_role("menuitem", name=item).focus()
+                await press("Enter")
+                await page.locator("dialog[open]").wait_for()
+                await press("Escape")
+                await expect(page.locator("dialog")).to_have_count(0)
+                await expect(more).to_be_focused()
+        row = page.locator(".ev-text").first
+        for key in ("Control+k", "?"):
+            await row.focus()
+            await press(key)
+            await page.locator("dialog[open]").wait_for()
+            await press("Escape")
+            await expect(row).to_be_focused()
+
+
 async def test_a_reload_and_a_second_tab_resume_the_attempt(tmp_path: Path) -> None:
     """Nothing of an attempt is kept in the page: whoever opens its address sees the code on offer, and the end of it."""
     async with simulated(tmp_path) as here:

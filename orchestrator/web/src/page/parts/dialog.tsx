@@ -1,5 +1,5 @@
 /** Dialogs, on the browser's own: it holds focus, gives it back and closes on Escape. Owns looks and closing. */
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 import { fill } from "../say.js";
 import { PAGE } from "../texts/page.js";
 import { Button, Field, Rich } from "./ui.js";
@@ -15,7 +15,8 @@ interface DialogProps {
 
 export function Dialog({ label, labelledBy, alert, narrow, onClose, children }: DialogProps): ReactNode {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // It has to be closed while it is in the document: the browser gives the focus back only then.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (dialog === null || dialog.open) return;
     dialog.showModal();
