@@ -33,7 +33,7 @@ interface Memory {
   readonly tab: LinkUi["tab"];
   readonly phoneFault: boolean;
   readonly phoneRefused: string | null;
-  /** Attempts up to this one were cancelled here. */
+  /** The attempt that was cancelled here: it is not shown any more, from the click on. */
   readonly cancelled: number | null;
   readonly refusedUntil: number | null;
   readonly answeredNotice: number | null;
@@ -69,16 +69,17 @@ function actionsOf(
   memory: Memory,
   change: (changes: Partial<Memory>) => void,
 ): LinkActions {
-  const cancel = () => {
-    change({ cancelled: bot.link?.attempt ?? 0 });
-    void run(client, bot, { botId: bot.id, action: "stop" });
+  const cancel = async () => {
+    change({ cancelled: bot.link?.attempt ?? null });
+    const answer = await run(client, bot, { botId: bot.id, action: "stop" });
+    if (!answer.ok) change({ cancelled: null });
   };
   return {
     ui: {
       tab: memory.tab,
       phoneFault: memory.phoneFault,
       refusedUntil: memory.refusedUntil,
-      cancelled: memory.cancelled !== null && (bot.link?.attempt ?? 0) <= memory.cancelled,
+      cancelled: memory.cancelled !== null && bot.link?.attempt === memory.cancelled,
     },
     busy: memory.busy,
     phoneRefused: memory.phoneRefused,
@@ -89,8 +90,8 @@ function actionsOf(
     changePhone: () => change({ changing: codeOf(client, bot) }),
     askCode: (typed) => void askCode(client, bot, typed, change),
     hidesNotice: (link) => shownLink(link, memory),
-    leave: (view) => leave(bot, view, cancel, change),
-    cancel,
+    leave: (view) => leave(bot, view, () => void cancel(), change),
+    cancel: () => void cancel(),
     act: (id) => act(client, bot, id, change),
   };
 }

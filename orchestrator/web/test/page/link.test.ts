@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { STATUSES as ALL, type Bot, type Reason, type Status } from "../../src/generated.js";
+import { clock } from "../../src/page/say.js";
 import { LINKING } from "../../src/page/texts/linking.js";
 import { type LinkInput, type LinkState, linkView, otherBot } from "../../src/page/view/link.js";
 import { ACCOUNT, attempt, bot, connection, NOW, qr } from "./support.js";
@@ -155,6 +156,46 @@ describe("the Link step", () => {
   it("interrupts only for what must not be scanned", () => {
     const loud = CASES.filter(([, changes]) => linkView(input(changes)).assertive).map(([state]) => state);
     expect(loud).toEqual(["socket_lost", "elsewhere"]);
+  });
+
+  it("speaks of the moment its words mean, whatever else is known", () => {
+    const said = (changes: Partial<LinkInput>) => {
+      const { title, body } = linkView(input(changes));
+      return `${title} ${body}`;
+    };
+    const [eight, nine, ten] = [NOW - 7_200_000, NOW - 3_600_000, NOW + 1_800_000];
+    const ui = { ...UI, refusedUntil: NOW - 60_000 };
+    const away = connection({ state: "taken_over", elsewhereSince: eight });
+    const removed = bot({ status: "logged_out", since: nine, reason: reason("unlinked_on_phone") });
+    const banned = bot({ status: "banned", since: nine, until: ten });
+    for (const connection_ of [connection(), away]) {
+      expect(said({ bot: removed, connection: connection_, ui })).toContain(clock(nine, NOW));
+      expect(said({ bot: bot({ status: "replaced", since: nine }), connection: connection_, ui })).toContain(
+        clock(nine, NOW),
+      );
+      expect(said({ bot: banned, connection: connection_, ui })).toContain(`Banned until ${clock(ten, NOW)}`);
+    }
+    expect(said({ connection: away })).toContain(clock(eight, NOW));
+    const late = bot({ status: "login_expired", since: nine });
+    expect(said({ bot: late, connection: away, ui: { ...UI, refusedUntil: ten } })).toContain(clock(ten, NOW));
+  });
+
+  it("forgets a refusal as soon as the bot is linked all the same", () => {
+    const ui = { ...UI, refusedUntil: NOW + 60_000 };
+    for (const status of ["pairing", "connecting", "connected", "degraded", "reconnecting"] as const) {
+      expect(linkView(input({ bot: bot({ status, account: ACCOUNT, link: null }), ui })).state).not.toBe("too_many");
+    }
+  });
+
+  it("catches up by the server's clock, whatever this machine's says", () => {
+    const linked = bot({ status: "connected", account: ACCOUNT });
+    for (const offset of [-7_200_000, 0, 7_200_000]) {
+      const state = (ago: number) => {
+        const sync = { count: 340, done: false, at: NOW + offset - ago };
+        return linkView(input({ bot: linked, connection: connection({ offset }), sync })).state;
+      };
+      expect([state(500), state(60_000)]).toEqual(["syncing", "connected"]);
+    }
   });
 
   it("counts down by the server's clock", () => {

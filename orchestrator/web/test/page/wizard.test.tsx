@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 /** The wizard's forms and its Link step, on a stage: what the server is asked, and what a person is told of its answers. */
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Bot } from "../../src/generated.js";
 import { arrived, isComing } from "../../src/page/coming.js";
 import { dropDraft, keepDraft } from "../../src/page/draft.js";
 import { LinkPage } from "../../src/page/wizard_link.js";
@@ -68,6 +69,31 @@ describe("the Link step", () => {
     await stage.now.press("Get new codes");
     expect(stage.now.text()).toContain("The server has a fault.");
     expect(stage.now.text()).toContain("Remove “Orchestrator · Support Berlin” on the phone");
+  });
+
+  test("a cancelled attempt is gone from the click on, and only that one", async () => {
+    const shows = async (changes: Partial<Bot>, wanted: string) => {
+      await stage.now.show(<LinkPage bot={bot(changes)} />);
+      expect(document.querySelector("[data-state]")?.getAttribute("data-state")).toBe(wanted);
+    };
+    await shows({}, "waiting");
+    await stage.now.press("Cancel");
+    await shows({}, "cancelled");
+    await shows({ status: "stopped", link: null }, "cancelled");
+    await shows({ status: "connected", link: null, account: ACCOUNT }, "connected");
+    await shows({ status: "login_expired", link: null }, "expired");
+    await shows(
+      { link: { method: "qr", attempt: 2, index: 1, of: 6, expiresAt: null, triesLeft: 1, triesRenewAt: null } },
+      "waiting",
+    );
+  });
+
+  test("an attempt whose cancelling was refused is shown again", async () => {
+    stage.now.carriesOut = () => no("storage_unavailable", "The disk is full.");
+    await stage.now.show(<LinkPage bot={bot()} />);
+    await stage.now.press("Cancel");
+    expect(stage.now.text()).toContain("The disk is full.");
+    expect(document.querySelector("[data-state=cancelled]")).toBeNull();
   });
 
   test("no new codes while the wrong number is still linked", async () => {

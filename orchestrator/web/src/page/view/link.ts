@@ -46,7 +46,7 @@ export interface LinkInput {
   readonly ban: number | null;
   /** The bot that the number which scanned belongs to already, where this user has it. */
   readonly other: Bot | null;
-  /** The messages that waited on WhatsApp, while they come in. */
+  /** The messages that waited on WhatsApp, while they come in; since when by the server's clock. */
   readonly sync: { readonly count: number; readonly done: boolean; readonly at: number } | null;
 }
 
@@ -82,6 +82,8 @@ const LOST = new Set([
 const ELSEWHERE = new Set(["already_connected", "taken_over", "other_tab"]);
 /** Statuses in which a code is or will be on offer: what the page shows of them must be live. */
 const OFFERING = new Set(["starting", "awaiting_scan"]);
+/** Statuses of a bot that is linked and wanted running: whatever was refused before is past. */
+const LINKED = new Set(["pairing", "connecting", "connected", "degraded", "reconnecting"]);
 const BY_STATUS: { readonly [status: string]: LinkState } = {
   passkey_required: "passkey",
   replaced: "replaced",
@@ -107,7 +109,7 @@ export function linkState(input: LinkInput): LinkState {
   if (ui.cancelled) return "cancelled";
   if (ELSEWHERE.has(connection.state) && OFFERING.has(bot.status)) return "elsewhere";
   if (LOST.has(connection.state) && OFFERING.has(bot.status)) return "socket_lost";
-  if (ui.refusedUntil !== null && ui.refusedUntil > input.now && !OFFERING.has(bot.status)) return "too_many";
+  if (refused(input)) return "too_many";
   switch (bot.status) {
     case "starting":
       return starting(bot, ui);
@@ -116,12 +118,21 @@ export function linkState(input: LinkInput): LinkState {
     case "pairing":
       return sinceScan(input) < SCANNED_MS ? "linking" : "restarting";
     case "connected":
-      return input.sync !== null && !input.sync.done && input.now - input.sync.at < SYNC_MS ? "syncing" : "connected";
+      return catchingUp(input) ? "syncing" : "connected";
     case "login_expired":
       return ended(bot, input.link);
     default:
       return BY_STATUS[bot.status] ?? "failed";
   }
+}
+
+/** Whether new codes were refused for now, and none are there all the same. */
+function refused({ bot, ui, now }: LinkInput): boolean {
+  return ui.refusedUntil !== null && ui.refusedUntil > now && !OFFERING.has(bot.status) && !LINKED.has(bot.status);
+}
+
+function catchingUp({ sync, connection, now }: LinkInput): boolean {
+  return sync !== null && !sync.done && now + connection.offset - sync.at < SYNC_MS;
 }
 
 /** How long ago the phone scanned, as far as this page was told. */
@@ -184,7 +195,7 @@ const AWAITS: ReadonlySet<LinkState> = new Set<LinkState>(["unreachable", "proxy
 export function linkView(input: LinkInput): LinkView {
   const state = linkState(input);
   const words: Words = LINKING.link[state];
-  const values = valuesOf(input);
+  const values = valuesOf(state, input);
   const live = fill(words.live, values);
   const shows = state === "scan" || state === "multidevice" || state === "phone_code";
   return {
@@ -251,9 +262,9 @@ function noteOf(state: LinkState, { bot, maxTries }: LinkInput, words: Words, va
 
 type Values = { readonly [name: string]: string | number };
 
-function valuesOf({ bot, link, connection, ui, now, maxTries, sync, ban, other }: LinkInput): Values {
+function valuesOf(state: LinkState, input: LinkInput): Values {
+  const { bot, link, connection, now, maxTries, sync, ban, other } = input;
   const server = now + connection.offset;
-  const until = bot.until ?? bot.retryAt;
   const code = link?.code ?? null;
   const phone = scannedPhone(link) ?? bot.account?.phone ?? null;
   const qr = code?.kind === "qr" ? code : null;
@@ -272,18 +283,23 @@ function valuesOf({ bot, link, connection, ui, now, maxTries, sync, ban, other }
     cause: ban === null ? "" : fill(LINKING.other.cause, { cause: banCause(ban) }),
     reason: bot.reason?.text ?? LINKING.other.noReason,
     retry: bot.retryAt === null ? "" : clock(bot.retryAt - connection.offset, now),
-    time: timeOf(bot, connection, ui, until, now),
+    time: clock(momentOf(state, input), now),
     next: nextOf(bot, connection, now),
   };
 }
 
-function timeOf(bot: Bot, connection: Connection, ui: LinkUi, until: number | null, now: number): string {
-  if (ELSEWHERE.has(connection.state)) {
-    const since = connection.elsewhereSince === null ? connection.since : connection.elsewhereSince - connection.offset;
-    return clock(since, now);
+/** The moment that the words of a state speak of, by this machine's clock. */
+function momentOf(state: LinkState, { bot, connection, ui, now }: LinkInput): number {
+  switch (state) {
+    case "elsewhere":
+      return connection.elsewhereSince === null ? connection.since : connection.elsewhereSince - connection.offset;
+    case "too_many":
+      return ui.refusedUntil ?? now;
+    case "banned":
+      return (bot.until ?? bot.retryAt ?? bot.since) - connection.offset;
+    default:
+      return bot.since - connection.offset;
   }
-  if (ui.refusedUntil !== null) return clock(ui.refusedUntil, now);
-  return clock((bot.status === "banned" && until !== null ? until : bot.since) - connection.offset, now);
 }
 
 function nextOf(bot: Bot, connection: Connection, now: number): string {
