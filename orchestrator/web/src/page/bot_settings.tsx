@@ -2,13 +2,15 @@
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import type { Bot } from "../generated.js";
 import { nameFault } from "./draft.js";
+import { type Fault, faultOf, OtherFault } from "./fault.js";
 import { useBots } from "./live.js";
 import { Dialog } from "./parts/dialog.js";
 import { Button, Field } from "./parts/ui.js";
-import { ProxyField, type ProxyState } from "./proxy_field.js";
-import { ask, Problem } from "./rest.js";
+import { ProxyField } from "./proxy_field.js";
+import { ask } from "./rest.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
+import type { ProxyTest } from "./view/proxy.js";
 
 interface BotSettingsProps {
   readonly bot: Bot;
@@ -23,47 +25,54 @@ export function BotSettings({ bot, onClose, onSaved }: BotSettingsProps): ReactN
   const [device, setDevice] = useState(bot.deviceName);
   const [proxyOn, setProxyOn] = useState(bot.proxy);
   const [proxy, setProxy] = useState("");
-  const [state, setState] = useState<ProxyState>("untested");
-  const [error, setError] = useState<string | null>(null);
+  const [test, setTest] = useState<ProxyTest | null>(null);
+  const [fault, setFault] = useState<Fault | null>(null);
   const [busy, setBusy] = useState(false);
   const save = async (event: FormEvent) => {
     event.preventDefault();
     const wrong = nameFault(name, bots, bot.id);
-    setError(wrong);
+    setFault(wrong === null ? null : { field: "name", text: wrong });
     if (wrong !== null || busy) return;
     setBusy(true);
     const changes = proxyOn ? (proxy.trim() === "" ? {} : { proxy: proxy.trim() }) : { proxy: null };
     const failed = await patch(bot.id, { name: name.trim(), deviceName: device.trim() || bot.deviceName, ...changes });
     setBusy(false);
-    setError(failed);
+    setFault(failed);
     if (failed === null) {
       onClose();
       onSaved?.();
     }
   };
   const words = PAGE.settings;
+  const edit = (set: (typed: string) => void) => (typed: string) => {
+    set(typed);
+    setFault(null);
+  };
+  const near = (field: string) => (fault?.field === field ? fault.text : null);
   return (
     <Dialog narrow labelledBy={title} onClose={onClose}>
       <form className="confirm spaced" onSubmit={(event) => void save(event)} noValidate>
         <h2 id={title}>{words.title}</h2>
-        <Field label={WIZARD.name.label} value={name} onChange={setName} error={error} />
+        <Field label={WIZARD.name.label} value={name} onChange={edit(setName)} error={near("name")} />
         <Field
           label={WIZARD.options.device}
           value={device}
-          onChange={setDevice}
+          onChange={edit(setDevice)}
           maxLength={50}
           help={words.deviceHelp}
+          error={near("deviceName")}
         />
         <ProxyField
           on={proxyOn}
           value={proxy}
-          state={state}
-          error={null}
+          test={test}
+          error={near("proxy")}
           onSwitch={setProxyOn}
-          onChange={setProxy}
-          onState={setState}
+          onChange={edit(setProxy)}
+          onTest={setTest}
         />
         {bot.proxy && <p className="meta">{words.proxyHelp}</p>}
+        <OtherFault fault={fault} />
         <div className="acts end">
           <Button onClick={onClose}>{PAGE.cancel}</Button>
           <Button kind="pri" type="submit" busy={busy}>
@@ -75,11 +84,11 @@ export function BotSettings({ bot, onClose, onSaved }: BotSettingsProps): ReactN
   );
 }
 
-async function patch(bot: string, changes: { readonly [field: string]: string | null }): Promise<string | null> {
+async function patch(bot: string, changes: { readonly [field: string]: string | null }): Promise<Fault | null> {
   try {
     await ask("PATCH", `/bots/${bot}`, changes);
     return null;
   } catch (error) {
-    return error instanceof Problem ? error.message : String(error);
+    return faultOf(error, ["name", "deviceName", "proxy"]);
   }
 }

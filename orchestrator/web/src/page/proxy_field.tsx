@@ -1,24 +1,24 @@
 /** A proxy: off or on, its address, and whether it lets us through to WhatsApp. The address is a secret: never kept. */
 import type { ReactNode } from "react";
+import { faultOf } from "./fault.js";
 import { Button, Field, Switch } from "./parts/ui.js";
-import { ask, Problem } from "./rest.js";
+import { ask } from "./rest.js";
 import { WIZARD } from "./texts/wizard.js";
-
-export type ProxyState = "untested" | "testing" | "good" | "bad";
+import { answered, type ProxyTest, testOf } from "./view/proxy.js";
 
 interface ProxyFieldProps {
   readonly on: boolean;
   readonly value: string;
-  readonly state: ProxyState;
+  readonly test: ProxyTest | null;
   readonly error: string | null;
   readonly onSwitch: (on: boolean) => void;
   readonly onChange: (value: string) => void;
-  readonly onState: (state: ProxyState) => void;
+  readonly onTest: (next: (before: ProxyTest | null) => ProxyTest | null) => void;
 }
 
 export function ProxyField(props: ProxyFieldProps): ReactNode {
   const words = WIZARD.options;
-  const { state } = props;
+  const test = testOf(props.test, props.value);
   return (
     <div className="proxy">
       <div className="row">
@@ -33,15 +33,12 @@ export function ProxyField(props: ProxyFieldProps): ReactNode {
           value={props.value}
           inputMode="url"
           placeholder="socks5://host:1080"
-          error={props.error ?? (state === "bad" ? words.fails : null)}
-          good={state === "good" ? words.works : null}
-          help={state === "testing" ? words.testing : words.proxyHelp}
-          onChange={(value) => {
-            props.onState("untested");
-            props.onChange(value);
-          }}
+          error={props.error ?? (test?.outcome === "bad" || test?.outcome === "unknown" ? test.text : null)}
+          good={test?.outcome === "good" ? test.text : null}
+          help={test?.outcome === "testing" ? test.text : words.proxyHelp}
+          onChange={props.onChange}
           beside={
-            <Button className="tall" busy={state === "testing"} onClick={() => void test(props)}>
+            <Button className="tall" busy={test?.outcome === "testing"} onClick={() => void tried(props)}>
               {words.test}
             </Button>
           }
@@ -51,13 +48,21 @@ export function ProxyField(props: ProxyFieldProps): ReactNode {
   );
 }
 
-async function test({ value, onState }: ProxyFieldProps): Promise<void> {
-  if (value.trim() === "") return;
-  onState("testing");
+async function tried({ value, onTest }: ProxyFieldProps): Promise<void> {
+  const of = value.trim();
+  const words = WIZARD.options;
+  if (of === "") return onTest(() => ({ of, outcome: "unknown", text: words.proxyBad }));
+  onTest(() => ({ of, outcome: "testing", text: words.testing }));
+  const answer = await tell(of);
+  onTest((before) => answered(before, answer));
+}
+
+async function tell(of: string): Promise<ProxyTest> {
+  const words = WIZARD.options;
   try {
-    const answer = await ask<{ readonly ok: boolean }>("POST", "/proxy-checks", { proxy: value.trim() });
-    onState(answer.ok ? "good" : "bad");
+    const { ok } = await ask<{ readonly ok: boolean }>("POST", "/proxy-checks", { proxy: of });
+    return ok ? { of, outcome: "good", text: words.works } : { of, outcome: "bad", text: words.fails };
   } catch (error) {
-    onState(error instanceof Problem ? "bad" : "untested");
+    return { of, outcome: "unknown", text: faultOf(error, []).text };
   }
 }

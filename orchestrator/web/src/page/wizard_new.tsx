@@ -3,16 +3,18 @@ import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } fr
 import type { Bot } from "../generated.js";
 import { expectBot } from "./coming.js";
 import { deviceNameOf, dropDraft, keepDraft, MOST_NAME, nameFault, readDraft, requestKey } from "./draft.js";
+import { type Fault, faultOf, OtherFault } from "./fault.js";
 import { Icon } from "./icons.js";
 import { useBots } from "./live.js";
 import { Button, Field } from "./parts/ui.js";
 import { digits, fault, type PhoneFault } from "./phone.js";
-import { ProxyField, type ProxyState } from "./proxy_field.js";
-import { ask, Problem } from "./rest.js";
+import { ProxyField } from "./proxy_field.js";
+import { ask } from "./rest.js";
 import { go } from "./router.js";
 import { useTitle } from "./shell.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
+import { type ProxyTest, testOf } from "./view/proxy.js";
 import { Wizard } from "./wizard.js";
 
 const leaveWizard = () => {
@@ -84,16 +86,13 @@ function useFocus() {
   return field;
 }
 
-interface Fault {
-  readonly field: string | null;
-  readonly text: string;
-}
+const FIELDS = ["deviceName", "proxy", "expectedPhone"];
 
 export function OptionsPage(): ReactNode {
   useTitle(PAGE.titles.new);
   const [draft, setDraft] = useState(readDraft);
   const [proxyOn, setProxyOn] = useState(() => readDraft().proxy !== "");
-  const [proxy, setProxy] = useState<ProxyState>("untested");
+  const [test, setTest] = useState<ProxyTest | null>(null);
   const [fault, setFault] = useState<Fault | null>(null);
   const [busy, setBusy] = useState(false);
   const field = useFocus();
@@ -135,10 +134,10 @@ export function OptionsPage(): ReactNode {
           <ProxyField
             on={proxyOn}
             value={draft.proxy}
-            state={proxy}
+            test={test}
             error={near("proxy")}
             onSwitch={setProxyOn}
-            onState={setProxy}
+            onTest={setTest}
             onChange={(value) => change({ proxy: value })}
           />
           <Field
@@ -152,7 +151,7 @@ export function OptionsPage(): ReactNode {
           <OtherFault fault={fault} />
           <div className="acts flat">
             <Button kind="pri" large type="submit" busy={busy} kbd="↵">
-              {proxyOn && proxy === "bad" ? words.anyway : words.go}
+              {proxyOn && testOf(test, draft.proxy)?.outcome === "bad" ? words.anyway : words.go}
             </Button>
             <Button kind="ghost" large onClick={() => go("/new")}>
               {words.back}
@@ -162,16 +161,6 @@ export function OptionsPage(): ReactNode {
         <Preview device={deviceNameOf(draft)} />
       </div>
     </Wizard>
-  );
-}
-
-function OtherFault({ fault }: { readonly fault: Fault | null }): ReactNode {
-  if (fault === null || fault.field !== null) return null;
-  return (
-    <p className="help bad" role="alert">
-      <Icon name="alert" className="s14" />
-      <span>{fault.text}</span>
-    </p>
   );
 }
 
@@ -203,9 +192,7 @@ async function create(proxyOn: boolean): Promise<Fault | null> {
     go(`/bots/${bot.id}/link`, { replace: true });
     return null;
   } catch (error) {
-    const problem = error instanceof Problem ? error : new Problem(0, null);
-    const known = ["deviceName", "proxy", "expectedPhone"].includes(problem.field ?? "");
-    return { field: known ? problem.field : null, text: problem.message.replace(/^\w+: /, "") };
+    return faultOf(error, FIELDS);
   }
 }
 

@@ -26,6 +26,7 @@ export interface Stage {
   show(part: ReactNode): Promise<void>;
   change(changes: Partial<State>): Promise<void>;
   text(): string;
+  field(label: string): HTMLInputElement;
   press(name: string): Promise<void>;
   type(label: string, words: string): Promise<void>;
 }
@@ -67,6 +68,7 @@ function stage(): [Stage, () => Promise<void>] {
         for (const listener of listeners) listener();
       }),
     text: () => element.textContent ?? "",
+    field: (label) => field(element, label),
     press: (name) => act(async () => button(element, name).click()),
     type: (label, words) => act(async () => write(field(element, label), words)),
   };

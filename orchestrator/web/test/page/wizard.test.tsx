@@ -1,7 +1,9 @@
 // @vitest-environment jsdom
 /** The wizard's forms and its Link step, on a stage: what the server is asked, and what a person is told of its answers. */
+import { act } from "react";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Bot } from "../../src/generated.js";
+import { BotSettings } from "../../src/page/bot_settings.js";
 import { arrived, isComing } from "../../src/page/coming.js";
 import { dropDraft, keepDraft } from "../../src/page/draft.js";
 import { LinkPage } from "../../src/page/wizard_link.js";
@@ -53,6 +55,87 @@ describe("creating a bot", () => {
     keepDraft({ name: "Support Berlin", deviceName: "Front desk" });
     await stage.now.press("Create and link");
     expect(new Set(made().map(({ key }) => key)).size).toBe(3);
+  });
+});
+
+describe("testing a proxy", () => {
+  const checks = () => stage.now.asked.filter(({ path }) => path === "/api/v1/proxy-checks");
+  const begin = async () => {
+    keepDraft({ name: "Support Berlin" });
+    await stage.now.show(<OptionsPage />);
+    await stage.now.press("Connect through a proxy");
+    await stage.now.type("Proxy address", "socks5://one:1080");
+  };
+
+  test("an answer that comes late says nothing of the address that stands there now", async () => {
+    const answers: Array<(answer: Response) => void> = [];
+    stage.now.answers = () => new Promise((resolve) => answers.push(resolve));
+    await begin();
+    await stage.now.press("Test");
+    await stage.now.type("Proxy address", "socks5://two:1080");
+    expect(stage.now.text()).not.toContain("Testing…");
+    await act(async () => answers[0]?.(json({ ok: true })));
+    expect(stage.now.text()).not.toContain("The proxy works.");
+    await stage.now.press("Test");
+    expect(stage.now.text()).toContain("Testing…");
+    await act(async () => answers[1]?.(json({ ok: false })));
+    expect(stage.now.text()).toContain("The proxy does not work.");
+    expect(stage.now.text()).toContain("Continue anyway");
+    expect(checks().map(({ body }) => body)).toEqual([{ proxy: "socks5://one:1080" }, { proxy: "socks5://two:1080" }]);
+  });
+
+  test.each([
+    [
+      "a proxy check too many",
+      { detail: "Too many requests; slow down.", code: "rate_limited" },
+      429,
+      "Too many requests; slow",
+    ],
+    ["no proxy", { detail: "proxy: give http://host:port", field: "proxy" }, 422, "Give http://host:port"],
+    ["a full disk", { detail: "The disk is full." }, 503, "The disk is full."],
+  ])("%s is told as what it is, not as a proxy that fails", async (_, body, status, said) => {
+    stage.now.answers = () => json(body, status);
+    await begin();
+    await stage.now.press("Test");
+    expect(stage.now.text()).toContain(said);
+    expect(stage.now.text()).not.toContain("The proxy does not work");
+    expect(stage.now.text()).not.toContain("Continue anyway");
+  });
+
+  test("nobody who answers, and nothing to test", async () => {
+    stage.now.answers = () => Promise.reject(new TypeError("the network is gone"));
+    await begin();
+    await stage.now.press("Test");
+    expect(stage.now.text()).toContain("The server does not answer.");
+    await stage.now.type("Proxy address", "");
+    await stage.now.press("Test");
+    expect(stage.now.text()).toContain("Give http://host:port or socks5://host:port.");
+    expect(checks().length).toBe(1);
+  });
+});
+
+describe("the settings of a bot", () => {
+  const saved = async (body: object, status: number) => {
+    HTMLDialogElement.prototype.showModal ??= () => undefined;
+    HTMLDialogElement.prototype.close ??= () => undefined;
+    stage.now.answers = () => json(body, status);
+    await stage.now.show(<BotSettings bot={bot({ proxy: true })} onClose={() => undefined} />);
+    await stage.now.press("Save");
+  };
+  const near = (label: string) => stage.now.field(label).closest(".field")?.textContent ?? "";
+
+  test("a refused proxy is told at the proxy, until it is edited", async () => {
+    await saved({ detail: "proxy: this address is not public", field: "proxy" }, 422);
+    expect(near("Proxy address")).toContain("This address is not public");
+    expect(near("Name")).not.toContain("public");
+    await stage.now.type("Proxy address", "socks5://two:1080");
+    expect(stage.now.text()).not.toContain("This address is not public");
+  });
+
+  test("what is about no field stands below them", async () => {
+    await saved({ detail: "The disk is full." }, 503);
+    expect(document.querySelector("form [role=alert]")?.textContent).toBe("The disk is full.");
+    expect(near("Name")).not.toContain("disk");
   });
 });
 
