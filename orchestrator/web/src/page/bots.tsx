@@ -7,6 +7,7 @@ import { EventLog } from "./event_log.js";
 import { Icon } from "./icons.js";
 import { useBots, useConnection, useLoaded, useShared } from "./live.js";
 import { Button, Kbd } from "./parts/ui.js";
+import { mayBePhone } from "./phone.js";
 import { go, setQuery, usePlace } from "./router.js";
 import { fill, plural } from "./say.js";
 import { isSimulated } from "./session.js";
@@ -103,7 +104,7 @@ function Search({ words, onChange }: SearchProps): ReactNode {
         onChange={(event) => {
           onChange(event.target.value);
           // A phone number never stands in an address: what may be one filters without it.
-          setQuery("q", /\d{3}/.test(event.target.value) ? null : event.target.value);
+          setQuery("q", mayBePhone(event.target.value) ? null : event.target.value);
         }}
       />
       <Kbd>/</Kbd>

@@ -117,6 +117,11 @@ export function digits(typed: string): string {
   return typed.trim().startsWith("+") ? plain : plain.replace(/^00/, "");
 }
 
+/** Whether words hold as many digits as a part of a number that somebody looks for, however they are written. */
+export function mayBePhone(words: string): boolean {
+  return (words.match(/\p{Nd}/gu)?.length ?? 0) > 2;
+}
+
 export type PhoneFault = "country" | "short" | "long";
 
 /** What is surely wrong with a typed number; null when it may be one. */

@@ -1,6 +1,7 @@
 /** Linking with a number: the number goes in, the code to type comes out. Owns the field and copying. */
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import type { Code } from "../types.js";
+import { announce } from "./announce.js";
 import { askedPhones } from "./draft.js";
 import { useServerNow } from "./live.js";
 import { Ring } from "./parts/ring.js";
@@ -58,6 +59,16 @@ export function PhoneEntry({ bot, busy, refused, onFault, onAsk }: PhoneEntryPro
   );
 }
 
+/** Whether it could be copied: an address without https has no clipboard, and a browser may refuse it. */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 interface PairingCodeProps {
   readonly bot: string;
   readonly code: Extract<Code, { readonly kind: "pairing_code" }>;
@@ -69,12 +80,17 @@ export function PairingCode({ bot, code, offset, onChange }: PairingCodeProps): 
   const words = WIZARD.phone;
   const now = useServerNow(250);
   const copy = useRef<HTMLButtonElement>(null);
-  const [copied, setCopied] = useState(false);
+  const [copied, setCopied] = useState<"done" | "refused" | null>(null);
   useEffect(() => copy.current?.focus(), []);
+  useEffect(() => {
+    if (copied === null) return;
+    const timer = setTimeout(() => setCopied(null), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
   const put = async () => {
-    await navigator.clipboard?.writeText(code.code).catch(() => undefined);
-    setCopied(true);
-    setTimeout(() => setCopied(false), COPIED_MS);
+    const done = await copyText(code.code);
+    setCopied(done ? "done" : "refused");
+    announce(done ? words.copied : words.copyByHand);
   };
   const asked = askedPhones.of(bot);
   return (
@@ -84,8 +100,8 @@ export function PairingCode({ bot, code, offset, onChange }: PairingCodeProps): 
         <div className="code8" role="img" aria-label={fill(words.codeLabel, { spelled: spelled(code.code) })}>
           {code.code}
         </div>
-        <Button icon={copied ? "check" : "copy"} innerRef={copy} onClick={() => void put()} className="copy">
-          {copied ? words.copied : words.copy}
+        <Button icon={copied === "done" ? "check" : "copy"} innerRef={copy} onClick={() => void put()} className="copy">
+          {copied === null ? words.copy : copied === "done" ? words.copied : words.copyByHand}
         </Button>
       </div>
       <div className="count auto">

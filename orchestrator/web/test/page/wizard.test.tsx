@@ -1,16 +1,17 @@
 // @vitest-environment jsdom
-/** The wizard's forms and its Link step, on a stage: what the server is asked, and what a person is told of its answers. */
+/** The wizard's forms, the settings that share them, and the Link step, on a stage: what the server is asked, and what a person is told of its answers. */
 import { act } from "react";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Bot } from "../../src/generated.js";
 import { BotSettings } from "../../src/page/bot_settings.js";
 import { arrived, isComing } from "../../src/page/coming.js";
 import { dropDraft, keepDraft } from "../../src/page/draft.js";
+import { PairingCode } from "../../src/page/phone_panel.js";
 import { LinkPage } from "../../src/page/wizard_link.js";
 import { OptionsPage } from "../../src/page/wizard_new.js";
 import type { CommandAnswer } from "../../src/types.js";
 import { json, onStage } from "./stage.js";
-import { ACCOUNT, bot } from "./support.js";
+import { ACCOUNT, bot, NOW } from "./support.js";
 
 const stage = onStage();
 
@@ -111,6 +112,31 @@ describe("testing a proxy", () => {
     await stage.now.press("Test");
     expect(stage.now.text()).toContain("Give http://host:port or socks5://host:port.");
     expect(checks().length).toBe(1);
+  });
+});
+
+describe("a pairing code", () => {
+  const code = { kind: "pairing_code", code: "7KQ4-MX2P", expiresAt: NOW, attempt: 1, statusVersion: 3 } as const;
+  const shown = () => stage.now.show(<PairingCode bot="bot_1" code={code} offset={0} onChange={() => undefined} />);
+
+  test.each([
+    ["no clipboard, as without https", undefined],
+    ["a clipboard that refuses", { writeText: () => Promise.reject(new Error("refused")) }],
+  ])("%s: it is not said to be copied", async (_, clipboard) => {
+    vi.stubGlobal("navigator", { clipboard });
+    await shown();
+    await stage.now.press("Copy code");
+    expect(stage.now.text()).toContain("Not copied: type it");
+    expect(stage.now.text()).not.toContain("Copied");
+  });
+
+  test("is copied, and that is said", async () => {
+    const held: string[] = [];
+    vi.stubGlobal("navigator", { clipboard: { writeText: async (text: string) => void held.push(text) } });
+    await shown();
+    await stage.now.press("Copy code");
+    expect(stage.now.text()).toContain("Copied");
+    expect(held).toEqual(["7KQ4-MX2P"]);
   });
 });
 

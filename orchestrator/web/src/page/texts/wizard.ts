@@ -87,6 +87,7 @@ export const WIZARD = {
     codeLabel: "Pairing code: {spelled}",
     copy: "Copy code",
     copied: "Copied",
+    copyByHand: "Not copied: type it",
     until: "Valid until {time}",
     for: "For {phone}",
     change: "Change",
