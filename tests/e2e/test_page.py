@@ -20,7 +20,7 @@ FIRST_LOAD_BYTES, WIZARD_BYTES = 200_000, 120_000
 
 async def test_parts(tmp_path: Path) -> None:
     """Lists, one bot, fleet, forms, dialogs and menus: nothing axe finds, nothing sticks out, in any look."""
-    async with simulated(tmp_path) as here:
+    async with simulated(tmp_path, "--proxy-allow", "127.0.0.1") as here:
         page = here.page
         here.wrong += await look(page, "empty")
         await _forms(here)
