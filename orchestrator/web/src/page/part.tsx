@@ -143,7 +143,8 @@ function startsSoFar(): number {
 /** Whether it could be noted: a page that cannot count its starts must not begin one. */
 function noteStarts(count: number): boolean {
   try {
-    sessionStorage.setItem(STARTS, String(count));
+    if (count === 0) sessionStorage.removeItem(STARTS);
+    else sessionStorage.setItem(STARTS, String(count));
     return true;
   } catch {
     return false;
