@@ -34,8 +34,12 @@ export class Desk {
 
   write(chat: string, text: string): void {
     const drafts = new Map(this.#drafts);
-    if (text === "") drafts.delete(chat);
-    else drafts.set(chat, text);
+    drafts.set(chat, text);
+    if (text === "") {
+      // Given up: the same words are another message from now on.
+      drafts.delete(chat);
+      this.attempts.delete(fieldOf(chat));
+    }
     this.#drafts = drafts;
     this.#tell();
   }
@@ -48,6 +52,11 @@ export class Desk {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Names what is sent from a chat's field. */
+export function fieldOf(chat: string): string {
+  return `write ${chat}`;
 }
 
 const desks = new WeakMap<UnifiedClient, Map<string, Desk>>();

@@ -12,7 +12,7 @@ import {
 import type { Bot } from "../generated.js";
 import { useAnchored } from "./anchored.js";
 import { Bubble, type OnAgain } from "./bubble.js";
-import { type Desk, useDrafts, useSentAgain } from "./desk.js";
+import { type Desk, fieldOf, useDrafts, useSentAgain } from "./desk.js";
 import { Icon } from "./icons.js";
 import { useServerNow } from "./live.js";
 import { Avatar, Button } from "./parts/ui.js";
@@ -65,7 +65,7 @@ export function Thread({ bot, chat, name, slot, desk, wait, onBack, send }: Thre
         wait={wait}
         desk={desk}
         slot={slot}
-        send={(text) => send(`write ${slot}`, { to: chat.chat, text })}
+        send={(text) => send(fieldOf(slot), { to: chat.chat, text })}
       />
     </div>
   );

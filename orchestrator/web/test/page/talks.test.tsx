@@ -220,6 +220,17 @@ test("without an answer the same words go out under the same id, and only once",
   expect(client.sends[2]?.command.id).not.toBe(client.sends[0]?.command.id);
 });
 
+test("words that were given up are another message when they are written again", async () => {
+  await open();
+  await type("hello");
+  await enter();
+  await answer(0, false);
+  await type("");
+  await type("hello");
+  await enter();
+  expect(client.sends[1]?.command.id).not.toBe(client.sends[0]?.command.id);
+});
+
 test("what was not sent is sent again once; a file is not sent as its words", async () => {
   const failed = { fromMe: true, jobId: "job_1", state: "failed", error: { code: "x", text: "Not on WhatsApp." } };
   messages = [
