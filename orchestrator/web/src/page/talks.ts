@@ -22,7 +22,7 @@ export interface Talks {
   readonly addresses: Conversation["addresses"];
   /** Whether the newest stored messages are there. */
   readonly loaded: boolean;
-  /** What could not be read, as long as it is not asked for again. */
+  /** What could not be read, until it can. */
   readonly failed: Part | null;
   readonly busy: boolean;
   /** Whether there are older messages than those shown. */
@@ -37,6 +37,8 @@ export type Part = "newest" | "older";
 const NEWEST = 200;
 const AGAIN_MS = 1_500;
 
+/** Frames that came since stored messages were asked for. */
+type Since = ReadonlyMap<Part, Frame[]>;
 type Change = (change: (had: Conversation) => Conversation) => void;
 
 const jumpsOf = (state: State): number => state.jumps;
@@ -46,26 +48,26 @@ export function useTalks(bot: string): Talks {
   const [known, setKnown] = useState<Conversation>(EMPTY);
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<Part | null>(null);
-  const [since] = useState(() => new Set<Frame[]>());
+  // What comes while an answer is under way may not be in it, and is told again after it.
+  const [since] = useState(() => new Map<Part, Frame[]>());
   const read = useCallback(
     async (part: Part, before: string | null) => {
-      // What comes while an answer is under way may not be in it, and is told again after it.
       const came: Frame[] = [];
-      since.add(came);
+      since.set(part, came);
       if (part === "older") setBusy(true);
-      try {
-        const page = await ask<Page>(
-          "GET",
-          `/bots/${bot}/messages?limit=${NEWEST}${before === null ? "" : `&before=${before}`}`,
-        );
-        const withPage = part === "newest" ? withNewest : withOlder;
-        setKnown((had) => withFrames(withPage(had, page), came));
-        setFailed((was) => (was === part ? null : was));
-      } catch {
-        setFailed(part);
-      }
-      since.delete(came);
+      const from = before === null ? "" : `&before=${before}`;
+      const page = await ask<Page>("GET", `/bots/${bot}/messages?limit=${NEWEST}${from}`).catch(() => null);
+      // Of two that were asked for, the later one has what the earlier may lack.
+      if (since.get(part) !== came) return;
+      since.delete(part);
       if (part === "older") setBusy(false);
+      if (page === null) {
+        setFailed(part);
+        return;
+      }
+      const withPage = part === "newest" ? withNewest : withOlder;
+      setKnown((had) => withFrames(withPage(had, page, before), came));
+      setFailed((was) => (was === part ? null : was));
     },
     [bot, since],
   );
@@ -95,13 +97,7 @@ export function useTalks(bot: string): Talks {
 }
 
 /** Folds frames as they come, and keeps them for the answers that are under way. */
-function useFrames(
-  client: UnifiedClient,
-  bot: string,
-  setKnown: Change,
-  newest: () => void,
-  since: Set<Frame[]>,
-): void {
+function useFrames(client: UnifiedClient, bot: string, setKnown: Change, newest: () => void, since: Since): void {
   const again = useRef<ReturnType<typeof setTimeout> | null>(null);
   useEffect(() => {
     let came: Frame[] = [];
@@ -120,7 +116,7 @@ function useFrames(
     const stop = client.onFrame((frame) => {
       if (frame.event !== "message_sync" || frame.botId !== bot) return;
       came.push(frame);
-      for (const frames of since) frames.push(frame);
+      for (const frames of since.values()) frames.push(frame);
       off ??= beforePaint(take);
       // Stored whole: asked for once for a burst of them.
       if (isCut(frame)) again.current ??= setTimeout(askAgain, AGAIN_MS);

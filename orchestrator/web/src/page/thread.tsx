@@ -190,6 +190,7 @@ function Composer({ connected, wait, desk, slot, send }: ComposerProps): ReactNo
         className="btn pri sq send"
         aria-label={words.send}
         aria-disabled={busy || wait !== null || undefined}
+        title={wait ?? undefined}
       >
         <Icon name="send" />
       </button>

@@ -254,10 +254,11 @@ describe("stored messages", () => {
 
   it("only older pages go on; where newer ones leave a hole they begin there", () => {
     let known = withNewest(EMPTY, page(range(30, 21), "n21"));
-    known = withOlder(known, page(range(20, 11), "n11"));
+    known = withOlder(known, page(range(20, 11), "n11"), "n21");
     expect(withNewest(known, page(range(32, 23), "n23")).next).toBe("n11");
     expect(withNewest(known, page(range(80, 71), "n71")).next).toBe("n71");
-    expect(withOlder(known, page(range(10, 1), null)).next).toBeNull();
+    expect(withOlder(known, page(range(10, 1)), "n11").next).toBeNull();
+    expect(withOlder({ ...known, next: "n71" }, page(range(10, 1)), "n11").next).toBe("n71");
   });
 
   it("messages of one second stand as the server was told of them", () => {
@@ -272,7 +273,7 @@ describe("stored messages", () => {
 
   it("keep names: an older page takes none back", () => {
     const known = withNewest(EMPTY, page([stored("M9", { pushName: "New" }), stored("M8", { pushName: "Old" })]));
-    expect(chats(withOlder(known, page([stored("M1", { pushName: "Oldest" })])))[0]?.name).toBe("New");
+    expect(chats(withOlder(known, page([stored("M1", { pushName: "Oldest" })]), null))[0]?.name).toBe("New");
   });
 });
 
@@ -310,7 +311,7 @@ describe("how much is kept", () => {
   });
 
   it("what somebody asked for stays", () => {
-    const older = withOlder(EMPTY, page(range(6_000, 1), null));
+    const older = withOlder(EMPTY, page(range(6_000, 1)), null);
     expect(withFrame(older, frame("message", message("M6001"))).items.size).toBe(6_001);
   });
 });

@@ -273,6 +273,18 @@ test("after a jump what was missed is asked for, and an answer under way undoes 
   ]);
 });
 
+test("of two answers to the same question the one that was asked for later counts", async () => {
+  const late: ((page: Response) => void)[] = [];
+  for (let asks = 0; asks < 2; asks += 1) pages.push(() => new Promise((resolve) => late.push(resolve)));
+  await open();
+  await act(async () => client.jump());
+  const told = { reactions: [{ sender: ANN, fromMe: false, emoji: "👍" }] };
+  await act(async () => late[1]?.(answered([stored(ANN, "from Ann", -10, told)])));
+  await act(async () => late[0]?.(answered([stored(ANN, "from Ann", -10)])));
+  await pass();
+  expect(element.querySelector(".reactions")?.textContent).toBe("👍");
+});
+
 test("sends of a script cost no request; a message too large for a frame is asked for once", async () => {
   await open();
   expect(asked).toHaveLength(1);

@@ -156,10 +156,11 @@ export function withNewest(before: Conversation, page: Page): Conversation {
   return { ...after, loaded: true, next: joined ? before.next : page.next };
 }
 
-/** With the stored messages before those that were there. */
-export function withOlder(before: Conversation, page: Page): Conversation {
+/** With the stored messages before a place: the next ones begin behind them, unless they are to begin elsewhere by now. */
+export function withOlder(before: Conversation, page: Page, place: string | null): Conversation {
   const after = withStored(before, page.messages, true);
-  return { ...after, next: page.next, most: Math.max(before.most, after.items.size) };
+  const next = before.next === place ? page.next : before.next;
+  return { ...after, next, most: Math.max(before.most, after.items.size) };
 }
 
 function withStored(before: Conversation, page: ReadonlyArray<StoredMessage>, past: boolean): Conversation {
