@@ -103,3 +103,15 @@ async def test_a_bot_made_on_a_page_that_is_not_live(tmp_path: Path) -> None:
         await page.wait_for_selector(SHOWN_CODE, timeout=WAIT_MS)
         await here.server.call("DELETE", f"/bots/{page.url.split('/')[-2]}", status=202)
         await page.get_by_text("There is no such page").wait_for(timeout=WAIT_MS)
+
+
+async def test_a_page_whose_navigation_is_gone(tmp_path: Path) -> None:
+    """The frame's file does not come: what the page is for is shown without it, and nothing starts anew for it."""
+    async with simulated(tmp_path) as here:
+        page, loads = here.page, []
+        await page.route("**/assets/navigation-*.js", lambda route: route.abort())
+        page.on("domcontentloaded", lambda loaded: loads.append(loaded.url))
+        await page.reload()
+        await page.locator("[data-empty=bots]").wait_for(timeout=WAIT_MS)
+        await page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
+        assert (len(loads), await page.locator("nav").count()) == (1, 0)

@@ -9,11 +9,12 @@ import { Contained } from "./contained.js";
 import "./css/index.css";
 import { Keys, useCommandBar } from "./keys.js";
 import { SharedContext, useBot, useLoaded } from "./live.js";
+import type { ShellProps } from "./navigation.js";
 import { Notifier } from "./notifier.js";
 import { Part, Shown } from "./part.js";
 import { type Route, routeOf, usePlace } from "./router.js";
 import { cookieTokens, type Session, type SignIn, signingIn, takeCode } from "./session.js";
-import { Coming, Nowhere, Shell } from "./shell.js";
+import { Coming, Nowhere, Plain } from "./shell.js";
 import { Away, SignedOut } from "./signed_out.js";
 import { watchStyles } from "./styles.js";
 import { PAGE } from "./texts/page.js";
@@ -23,6 +24,7 @@ const code = takeCode(location, history);
 watchStyles();
 
 const NOTHING = {};
+const navigation = new Part(() => import("./navigation.js").then((file) => file.Shell));
 const bots = new Part(() => import("./bots.js").then((file) => file.BotsPage));
 const bot = new Part(() => import("./bot.js").then((file) => file.BotPage));
 const fleet = new Part(() => import("./fleet.js").then((file) => file.default));
@@ -33,13 +35,13 @@ const ready = new Part(() => import("./wizard_ready.js").then((file) => file.Rea
 
 /** Parts by where they are shown, and those that are likely to be wanted from there: nobody waits for them then. */
 const PARTS = {
-  bots: [bots, name, bot],
+  bots: [navigation, bots, name, bot],
   new: [name, options],
   link: [link],
-  ready: [ready, bot],
-  bot: [bot, bots],
-  fleet: [fleet, bots],
-  nowhere: [bots],
+  ready: [ready, navigation, bot],
+  bot: [navigation, bot, bots],
+  fleet: [navigation, fleet, bots],
+  nowhere: [navigation, bots],
 };
 
 /** Parts are on their way while somebody signs in. */
@@ -109,6 +111,11 @@ function Routed(): ReactNode {
   );
 }
 
+/** A page with navigation, and without where its file is gone. */
+function Shell(of: ShellProps): ReactNode {
+  return <Shown part={navigation} of={of} gone={<Plain>{of.children}</Plain>} />;
+}
+
 function show(route: Route, onSearch: () => void): ReactNode {
   switch (route.page) {
     case "bots":
@@ -157,9 +164,11 @@ function WithBot({ id, onSearch, part, whole = false }: WithBotProps): ReactNode
   }, [id, here]);
   const shown = here && <Shown part={part} of={{ bot: found }} />;
   if (shown && whole) return shown;
+  const inner = shown || (isComing(id) ? <Coming /> : loaded && <Nowhere text={PAGE.nowhere.bot} />);
+  if (whole) return <Plain>{inner}</Plain>;
   return (
     <Shell tab="bots" onSearch={onSearch}>
-      {shown || (isComing(id) ? <Coming /> : loaded && <Nowhere text={PAGE.nowhere.bot} />)}
+      {inner}
     </Shell>
   );
 }

@@ -2,8 +2,8 @@
 /** Signing in and out: a one-time code survives what goes wrong on the way, and nothing is said that is not so. */
 import { act } from "react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Shell } from "../../src/page/navigation.js";
 import { type SignIn, signingIn } from "../../src/page/session.js";
-import { Shell } from "../../src/page/shell.js";
 import { Away } from "../../src/page/signed_out.js";
 import { json, onStage } from "./stage.js";
 
