@@ -1,54 +1,89 @@
-/** Rows of bots, grouped; a long list keeps only what is near the screen in the document. Owns keys and the window. */
-import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+/**
+ * Rows of bots, grouped; a long list keeps only what is near the screen in the document. Owns what is folded and what is
+ * asked; read `standing.ts` for when the list stands still.
+ */
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
+import { type Asked, Question } from "./bot_menu.js";
 import { BotRow } from "./bot_row.js";
 import { useRibbons } from "./histories.js";
 import { Icon } from "./icons.js";
-import { useConnection } from "./live.js";
+import { useBots, useConnection } from "./live.js";
+import { useHold, useStanding } from "./standing.js";
 import { PAGE } from "./texts/page.js";
 import { STATUSES } from "./texts/statuses.js";
-import { type Line, lines, type Section, windowOf } from "./view/groups.js";
+import { type Line, lines, type Section } from "./view/groups.js";
 import type { Group } from "./view/status.js";
+import { useMeasure, usePageRows } from "./window_rows.js";
 
+/** How tall most rows are: cells beside each other, or below each other where it is narrow. */
 const ROW_PX = 57;
-const HEADER_PX = 34;
-/** Up to here everything is in the document, and find-in-page finds it. */
-const WHOLE = 60;
+const NARROW_ROW_PX = 106;
+const NARROW_BELOW_PX = 768;
+/** Up to here nothing is folded before somebody folds it. */
+const SEEN_AT_ONCE = 60;
 
 interface BotListProps {
   readonly sections: ReadonlyArray<Section>;
+  /** What is looked for. */
+  readonly look: string;
   readonly total: number;
   /** Without groups: one bot needs none. */
   readonly plain: boolean;
+  /** Shown when there is nothing to list. */
+  readonly none: ReactNode;
 }
 
-export function BotList({ sections, total, plain }: BotListProps): ReactNode {
-  const live = useConnection().state === "live";
-  const ribbons = useRibbons(live);
+export function BotList({ sections: now, look, total, plain, none }: BotListProps): ReactNode {
+  const bots = useBots();
+  const [asked, setAsked] = useState<{ readonly bot: string; readonly what: Asked } | null>(null);
+  const onAsk = useCallback((bot: string, what: Asked) => setAsked({ bot, what }), []);
+  const about = asked === null ? undefined : bots[asked.bot];
   const [toggled, setToggled] = useState<ReadonlySet<Group>>(new Set());
+  const onToggle = useCallback((group: Group) => setToggled((before) => flipped(before, group)), []);
+  const { held, focused, watch } = useHold();
+  const open = about !== undefined;
+  // A dialog that closes gives the focus back to a row: only then shows whether the list is still held.
+  const [wasOpen, setWasOpen] = useState(open);
+  useEffect(() => setWasOpen(open), [open]);
+  const sections = useStanding(now, look, bots, held || open || wasOpen);
   const closed = useMemo(() => closedOf(sections, total, toggled), [sections, total, toggled]);
   const all = useMemo(() => lines(sections, closed), [sections, closed]);
-  const toggle = useCallback((group: Group) => setToggled((before) => flipped(before, group)), []);
-  const { box, first, last, above, below } = useWindow(all, total > WHOLE);
+  return (
+    <>
+      {all.length === 0 ? none : <Lines {...{ all, plain, focused, watch, onAsk, onToggle }} />}
+      {asked !== null && open && <Question bot={about} asked={asked.what} onClose={() => setAsked(null)} />}
+    </>
+  );
+}
+
+interface LinesProps {
+  readonly all: ReadonlyArray<Line>;
+  readonly plain: boolean;
+  readonly focused: string | null;
+  readonly watch: (list: HTMLElement) => () => void;
+  readonly onAsk: (bot: string, what: Asked) => void;
+  readonly onToggle: (group: Group) => void;
+}
+
+function Lines({ all, plain, focused, watch, onAsk, onToggle }: LinesProps): ReactNode {
+  const live = useConnection().state === "live";
+  const ribbons = useRibbons(live);
+  const usual = innerWidth < NARROW_BELOW_PX ? NARROW_ROW_PX : ROW_PX;
+  const { box, spans, below, measured } = usePageRows(all, usual, focused);
+  useEffect(() => (box.current === null ? undefined : watch(box.current)), [box, watch]);
+  const measure = useMeasure(measured);
+  const lineOf = (line: Line) => {
+    if (line.kind === "header") return !plain && <GroupHeader key={line.key} line={line} onToggle={onToggle} />;
+    const { key, bot, position, of } = line;
+    return <BotRow key={key} {...{ bot, position, of, live, measure, onAsk }} ribbon={ribbons?.[bot.id]} />;
+  };
   return (
     <div className="card grid" ref={box}>
       <Columns />
-      {above > 0 && <div style={{ height: above }} />}
-      {all
-        .slice(first, last)
-        .map((line) =>
-          line.kind === "bot" ? (
-            <BotRow
-              key={line.bot.id}
-              bot={line.bot}
-              position={line.position}
-              of={line.of}
-              ribbon={ribbons?.[line.bot.id]}
-              live={live}
-            />
-          ) : (
-            !plain && <GroupHeader key={`group ${line.group}`} line={line} onToggle={toggle} />
-          ),
-        )}
+      {spans.flatMap(({ gap, from, to }, number) => [
+        gap > 0 && <div key={number === 0 ? "above" : "between"} style={{ height: gap }} />,
+        ...all.slice(from, to).map(lineOf),
+      ])}
       {below > 0 && <div style={{ height: below }} />}
     </div>
   );
@@ -56,7 +91,7 @@ export function BotList({ sections, total, plain }: BotListProps): ReactNode {
 
 /** Large fleets open with what is all right folded away. */
 function closedOf(sections: ReadonlyArray<Section>, total: number, toggled: ReadonlySet<Group>): ReadonlySet<Group> {
-  const closed = new Set<Group>(total > WHOLE && sections.length > 1 ? ["ok"] : []);
+  const closed = new Set<Group>(total > SEEN_AT_ONCE && sections.length > 1 ? ["ok"] : []);
   for (const group of toggled) {
     if (closed.has(group)) closed.delete(group);
     else closed.add(group);
@@ -96,7 +131,7 @@ interface GroupHeaderProps {
 function GroupHeader({ line, onToggle }: GroupHeaderProps): ReactNode {
   const words = STATUSES.group[line.group];
   return (
-    <h2 className="gsec" data-group={line.group}>
+    <h2 className="gsec" data-group={line.group} data-row={line.key}>
       <button type="button" aria-expanded={line.open} onClick={() => onToggle(line.group)}>
         <Icon name={line.open ? "down" : "right"} className="s14" />
         <b>{words.label}</b>
@@ -106,38 +141,4 @@ function GroupHeader({ line, onToggle }: GroupHeaderProps): ReactNode {
       <span className="only-w hint">{words.hint}</span>
     </h2>
   );
-}
-
-/** Which lines are near the screen. All of them unless the list is long. */
-function useWindow(all: ReadonlyArray<Line>, long: boolean) {
-  const box = useRef<HTMLDivElement>(null);
-  const [seen, setSeen] = useState({ from: 0, to: 2000 });
-  const tops = useMemo(() => topsOf(all), [all]);
-  const look = useCallback(() => {
-    const top = box.current?.getBoundingClientRect().top ?? 0;
-    setSeen((before) => {
-      const from = Math.max(0, -top - HEADER_PX);
-      // Small steps change nothing that is not in the overscan.
-      return Math.abs(before.from - from) < ROW_PX * 3 ? before : { from, to: from + innerHeight + ROW_PX * 6 };
-    });
-  }, []);
-  useLayoutEffect(() => look(), [look]);
-  useEffect(() => {
-    if (!long) return;
-    addEventListener("scroll", look, { passive: true });
-    addEventListener("resize", look);
-    return () => {
-      removeEventListener("scroll", look);
-      removeEventListener("resize", look);
-    };
-  }, [long, look]);
-  if (!long) return { box, first: 0, last: all.length, above: 0, below: 0 };
-  const { first, last } = windowOf(tops, seen.from, seen.to);
-  return { box, first, last, above: tops[first] ?? 0, below: (tops.at(-1) ?? 0) - (tops[last] ?? 0) };
-}
-
-function topsOf(all: ReadonlyArray<Line>): ReadonlyArray<number> {
-  const tops = [0];
-  for (const line of all) tops.push((tops.at(-1) ?? 0) + (line.kind === "bot" ? ROW_PX : HEADER_PX));
-  return tops;
 }

@@ -1,6 +1,7 @@
 /** What can be done to a bot, as a menu, with the questions that come before what cannot be taken back. */
 import { type ReactNode, useState } from "react";
 import type { Bot } from "../generated.js";
+import type { UnifiedClient } from "../types.js";
 import { BotSettings } from "./bot_settings.js";
 import { erase, logOut, steer } from "./commands.js";
 import { useShared } from "./live.js";
@@ -10,15 +11,11 @@ import { go } from "./router.js";
 import { fill } from "./say.js";
 import { PAGE } from "./texts/page.js";
 
-export interface BotMenu {
-  readonly items: ReadonlyArray<MenuItem>;
-  readonly dialog: ReactNode;
-}
+/** What is asked before it is done, or opened to be changed. */
+export type Asked = "logout" | "delete" | "settings";
 
-/** The menu of a bot; `dialog` is to be put into the page. */
-export function useBotMenu(bot: Bot): BotMenu {
-  const { client } = useShared();
-  const [asking, setAsking] = useState<"logout" | "delete" | "settings" | null>(null);
+/** What can be done to a bot. */
+export function menuOf(client: UnifiedClient, bot: Bot, ask: (what: Asked) => void): ReadonlyArray<MenuItem> {
   const items: MenuItem[] = [];
   const { menu } = PAGE;
   if (bot.desired === "running")
@@ -34,23 +31,36 @@ export function useBotMenu(bot: Bot): BotMenu {
     });
   if (bot.account === null)
     items.push({ id: "link", label: menu.link, icon: "awaiting_scan", run: () => go(`/bots/${bot.id}/link`) });
-  else items.push({ id: "logout", label: menu.logout, icon: "logged_out", run: () => setAsking("logout") });
-  items.push({ id: "settings", label: menu.settings, icon: "filter", run: () => setAsking("settings") });
-  items.push({ id: "delete", label: menu.delete, icon: "trash", danger: true, run: () => setAsking("delete") });
-  return { items, dialog: asking && <Question bot={bot} asking={asking} onClose={() => setAsking(null)} /> };
+  else items.push({ id: "logout", label: menu.logout, icon: "logged_out", run: () => ask("logout") });
+  items.push({ id: "settings", label: menu.settings, icon: "filter", run: () => ask("settings") });
+  items.push({ id: "delete", label: menu.delete, icon: "trash", danger: true, run: () => ask("delete") });
+  return items;
+}
+
+export interface BotMenu {
+  readonly items: ReadonlyArray<MenuItem>;
+  readonly dialog: ReactNode;
+}
+
+/** The menu of the bot a part is about; `dialog` is to be put into the part. */
+export function useBotMenu(bot: Bot): BotMenu {
+  const { client } = useShared();
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const dialog = asked && <Question bot={bot} asked={asked} onClose={() => setAsked(null)} />;
+  return { items: menuOf(client, bot, setAsked), dialog };
 }
 
 interface QuestionProps {
   readonly bot: Bot;
-  readonly asking: "logout" | "delete" | "settings";
+  readonly asked: Asked;
   readonly onClose: () => void;
 }
 
-function Question({ bot, asking, onClose }: QuestionProps): ReactNode {
+export function Question({ bot, asked, onClose }: QuestionProps): ReactNode {
   const { client } = useShared();
   const { confirm } = PAGE;
-  if (asking === "settings") return <BotSettings bot={bot} onClose={onClose} />;
-  if (asking === "logout") {
+  if (asked === "settings") return <BotSettings bot={bot} onClose={onClose} />;
+  if (asked === "logout") {
     return (
       <Confirm
         title={fill(confirm.logoutTitle, { bot: bot.name })}

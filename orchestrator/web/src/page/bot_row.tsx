@@ -1,7 +1,7 @@
 /** One bot in the list: name and number, status with its cause, last day, last proof, restarts, the next action. */
-import { memo, type ReactNode, useState } from "react";
+import { memo, type ReactNode, type Ref, useState } from "react";
 import type { Bot } from "../generated.js";
-import { useBotMenu } from "./bot_menu.js";
+import { type Asked, menuOf } from "./bot_menu.js";
 import { perform } from "./commands.js";
 import type { Ribbon as History } from "./histories.js";
 import { Icon } from "./icons.js";
@@ -21,16 +21,21 @@ interface BotRowProps {
   readonly of: number;
   readonly ribbon: History | undefined;
   readonly live: boolean;
+  readonly measure: Ref<HTMLElement>;
+  /** Something is to be asked, in a dialog that stays when the row goes. */
+  readonly onAsk: (bot: string, what: Asked) => void;
 }
 
-export const BotRow = memo(function BotRow({ bot, position, of, ribbon, live }: BotRowProps): ReactNode {
-  const { session } = useShared();
+export const BotRow = memo(function BotRow(props: BotRowProps): ReactNode {
+  const { bot, position, of, ribbon, live, measure, onAsk } = props;
+  const { client, session } = useShared();
   const now = useServerNow();
   const view = statusView(bot, now, session.me.operator);
-  const menu = useBotMenu(bot);
   return (
     <article
+      ref={measure}
       className="gr br"
+      data-row={bot.id}
       data-bot={bot.id}
       data-status={bot.status}
       aria-label={bot.name}
@@ -54,10 +59,12 @@ export const BotRow = memo(function BotRow({ bot, position, of, ribbon, live }: 
       <div className={`c-rest small num ${restarts(bot, ribbon) ? "" : "meta"}`}>{restarts(bot, ribbon)}</div>
       <NextAction bot={bot} view={view} live={live} />
       <div className="c-more">
-        <Menu label={fill(PAGE.list.more, { bot: bot.name })} items={menu.items}>
+        <Menu
+          label={fill(PAGE.list.more, { bot: bot.name })}
+          items={menuOf(client, bot, (what) => onAsk(bot.id, what))}
+        >
           <Icon name="more" />
         </Menu>
-        {menu.dialog}
       </div>
     </article>
   );

@@ -52,6 +52,12 @@ function Filled({ all, counts, show: wanted, asked }: FilledProps): ReactNode {
   const [looked, group] = [useDeferredValue(words), useDeferredValue(show)];
   const shown = useMemo(() => sections(found(all, looked), group), [all, looked, group]);
   const few = all.length < ENOUGH_FOR_GROUPS;
+  const clear = () => {
+    setWords("");
+    setQuery("q", null);
+    choose(null);
+  };
+  const none = <NoHit words={words} show={group} onClear={clear} />;
   return (
     <>
       <div className="head">
@@ -64,19 +70,7 @@ function Filled({ all, counts, show: wanted, asked }: FilledProps): ReactNode {
       </div>
       {!few && <Composition counts={counts} total={all.length} />}
       {!few && <Filters counts={counts} total={all.length} show={show} onShow={choose} />}
-      {shown.length === 0 ? (
-        <NoHit
-          words={words}
-          show={group}
-          onClear={() => {
-            setWords("");
-            setQuery("q", null);
-            choose(null);
-          }}
-        />
-      ) : (
-        <BotList sections={shown} total={all.length} plain={few} />
-      )}
+      <BotList sections={shown} look={`${group} ${looked}`} total={all.length} plain={few} none={none} />
       {few && all[0] !== undefined && (
         <div className="only-bot">
           <EventLog bot={all[0]} />

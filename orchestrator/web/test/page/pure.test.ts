@@ -4,7 +4,8 @@ import { fault, ofAddress, shortened, whole } from "../../src/page/phone.js";
 import { routeOf } from "../../src/page/router.js";
 import { bytes, fill, left, span, spelled } from "../../src/page/say.js";
 import { details, eventLine, learn } from "../../src/page/view/events.js";
-import { count, found, lines, sections, windowOf } from "../../src/page/view/groups.js";
+import { count, found, kept, lines, sections } from "../../src/page/view/groups.js";
+import { rangesOf } from "../../src/page/view/heights.js";
 import { meaning } from "../../src/page/view/keys.js";
 import { modulePx, qrPath } from "../../src/page/view/qr.js";
 import { ribbonParts, ribbonWords } from "../../src/page/view/ribbon.js";
@@ -121,11 +122,36 @@ describe("the list", () => {
     expect(found(fleet, "nobody")).toEqual([]);
   });
 
-  it("keeps what is near the screen", () => {
-    const tops = Array.from({ length: 201 }, (_, index) => index * 57);
-    expect(windowOf(tops, 0, 900)).toEqual({ first: 0, last: 26 });
-    expect(windowOf(tops, 5700, 6600)).toEqual({ first: 90, last: 126 });
-    expect(windowOf(tops, 1e6, 1e6 + 900).last).toBe(200);
+  it("stands still while it is held: records are of now, places are not, and who is gone goes", () => {
+    const stood = sections(fleet, null);
+    const after = [
+      bot({ id: "a", name: "Zeta", status: "connected" }),
+      ...fleet.slice(2),
+      bot({ id: "e", name: "New" }),
+    ];
+    const bots = Object.fromEntries(after.map((one) => [one.id, one]));
+    expect(kept(stood, bots).map((one) => [one.group, one.bots.map(({ id, status }) => `${id} ${status}`)])).toEqual([
+      ["you", ["a connected"]],
+      ["ok", ["c connected"]],
+      ["off", ["d stopped"]],
+    ]);
+    expect(kept(stood, { b: bot({ id: "b" }) }).map((one) => one.group)).toEqual(["ok"]);
+  });
+
+  it("draws what is near the view, and the row with the focus and its neighbours wherever they are", () => {
+    expect(rangesOf(200, 20, 60, -1)).toEqual([[20, 60]]);
+    expect(rangesOf(200, 20, 60, 30)).toEqual([[20, 60]]);
+    expect(rangesOf(200, 20, 60, 19)).toEqual([[18, 60]]);
+    expect(rangesOf(200, 20, 60, 60)).toEqual([[20, 62]]);
+    expect(rangesOf(200, 20, 60, 0)).toEqual([
+      [0, 2],
+      [20, 60],
+    ]);
+    expect(rangesOf(200, 20, 60, 199)).toEqual([
+      [20, 60],
+      [198, 200],
+    ]);
+    expect(rangesOf(1, 0, 1, 0)).toEqual([[0, 1]]);
   });
 });
 

@@ -33,6 +33,11 @@ export interface Stage {
 
 export const json = (body: unknown, status = 200): Response => new Response(JSON.stringify(body), { status });
 
+class NothingHasASize {
+  observe(): void {}
+  unobserve(): void {}
+}
+
 /** A stage for each test of the file. */
 export function onStage(): { readonly now: Stage } {
   const held: { now: Stage } = { now: null as never };
@@ -41,6 +46,7 @@ export function onStage(): { readonly now: Stage } {
     vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
     vi.stubGlobal("scrollTo", () => undefined);
     vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: () => undefined }));
+    vi.stubGlobal("ResizeObserver", NothingHasASize);
     [held.now, clear] = stage();
   });
   afterEach(async () => {

@@ -16,8 +16,20 @@ export interface Section {
 
 /** A line of the flattened list: a group's header or a bot. */
 export type Line =
-  | { readonly kind: "header"; readonly group: Group; readonly count: number; readonly open: boolean }
-  | { readonly kind: "bot"; readonly bot: Bot; readonly group: Group; readonly position: number; readonly of: number };
+  | {
+      readonly kind: "header";
+      readonly key: string;
+      readonly group: Group;
+      readonly count: number;
+      readonly open: boolean;
+    }
+  | {
+      readonly kind: "bot";
+      readonly key: string;
+      readonly bot: Bot;
+      readonly position: number;
+      readonly of: number;
+    };
 
 /** Who acts on a bot. Time plays no part in it. */
 export function groupOf(bot: Bot): Group {
@@ -40,7 +52,7 @@ export function found(bots: ReadonlyArray<Bot>, query: string): ReadonlyArray<Bo
   );
 }
 
-/** Groups in their order, bots in theirs: those that changed last come first, but connected ones by name. */
+/** Groups in their order, in each its bots by name. */
 export function sections(bots: ReadonlyArray<Bot>, show: Group | null): ReadonlyArray<Section> {
   const byGroup = new Map<Group, Bot[]>(GROUPS.map((group) => [group, []]));
   for (const bot of bots) byGroup.get(groupOf(bot))?.push(bot);
@@ -57,39 +69,28 @@ function order(one: Bot, other: Bot): number {
   return NAMES.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
 }
 
+/** Sections as they stood, with what is known of their bots now: none moves, none comes, and who is gone goes. */
+export function kept(stood: ReadonlyArray<Section>, bots: { readonly [bot: string]: Bot }): ReadonlyArray<Section> {
+  return stood.flatMap((section) => {
+    const members = section.bots.flatMap(({ id }) => bots[id] ?? []);
+    return members.length === 0 ? [] : [{ group: section.group, bots: members }];
+  });
+}
+
 /** The sections as lines, those that are closed without their bots. */
 export function lines(all: ReadonlyArray<Section>, closed: ReadonlySet<Group>): ReadonlyArray<Line> {
   return all.flatMap((section) => {
     const header: Line = {
       kind: "header",
+      key: `group ${section.group}`,
       group: section.group,
       count: section.bots.length,
       open: !closed.has(section.group),
     };
     if (closed.has(section.group)) return [header];
     const rows = section.bots.map(
-      (bot, index): Line => ({ kind: "bot", bot, group: section.group, position: index + 1, of: section.bots.length }),
+      (bot, index): Line => ({ kind: "bot", key: bot.id, bot, position: index + 1, of: section.bots.length }),
     );
     return [header, ...rows];
   });
-}
-
-/** Which part of a list of fixed heights is on the screen, ten more on each side. */
-export function windowOf(
-  tops: ReadonlyArray<number>,
-  from: number,
-  to: number,
-  overscan = 10,
-): { readonly first: number; readonly last: number } {
-  const count = tops.length - 1;
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((tops[middle + 1] ?? 0) <= from) low = middle + 1;
-    else high = middle;
-  }
-  let last = low;
-  while (last < count && (tops[last] ?? 0) < to) last += 1;
-  return { first: Math.max(0, low - overscan), last: Math.min(count, last + overscan) };
 }

@@ -31,3 +31,29 @@ export function rowAt(tops: Float64Array, height: number): number {
   }
   return low;
 }
+
+/**
+ * Which rows are drawn: those near the view, and the one that has the focus with its neighbours, which keys lead to.
+ *
+ * @param focused Its number; -1 when none has it.
+ */
+export function rangesOf(
+  count: number,
+  first: number,
+  last: number,
+  focused: number,
+): ReadonlyArray<readonly [number, number]> {
+  if (focused < 0) return [[first, last]];
+  const [from, to] = [Math.max(0, focused - 1), Math.min(count, focused + 2)];
+  if (to < first)
+    return [
+      [from, to],
+      [first, last],
+    ];
+  if (from > last)
+    return [
+      [first, last],
+      [from, to],
+    ];
+  return [[Math.min(first, from), Math.max(last, to)]];
+}

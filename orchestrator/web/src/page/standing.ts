@@ -1,0 +1,70 @@
+/**
+ * A list that somebody points at, or has the focus in, stands still: nothing moves under the finger. Owns when it does;
+ * what stays where is `view/groups.ts`'s.
+ */
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { State } from "../types.js";
+import { kept, type Section } from "./view/groups.js";
+
+export interface Hold {
+  /** The pointer is in the list, or the focus of whoever uses keys, or a menu is open. */
+  readonly held: boolean;
+  /** The row that has the focus, by its key. */
+  readonly focused: string | null;
+}
+
+const FREE: Hold = { held: false, focused: null };
+/** Where a press of the pointer left the focus, nobody is any more when the pointer has gone. */
+const ATTENDED = ":focus-visible, [role=menu] *";
+
+/** Whether a list is held; `watch` is told the list, and returns how to stop. */
+export function useHold(): Hold & { readonly watch: (list: HTMLElement) => () => void } {
+  const [hold, setHold] = useState(FREE);
+  const watch = useCallback((list: HTMLElement) => {
+    let pointed = false;
+    const look = (focus: Element | null) => {
+      const inside = focus !== null && list.contains(focus) ? focus : null;
+      const held = pointed || inside?.matches(ATTENDED) === true;
+      const focused = inside?.closest<HTMLElement>("[data-row]")?.dataset.row ?? null;
+      setHold((before) => (before.held === held && before.focused === focused ? before : { held, focused }));
+    };
+    const point = (event: Event) => {
+      pointed = event.type === "pointerenter";
+      look(document.activeElement);
+    };
+    // Not as props: what React itself focuses while it draws is told to nobody there.
+    const focus = ({ type, target, relatedTarget }: FocusEvent) =>
+      look((type === "focusin" ? target : relatedTarget) as Element | null);
+    const stop = new AbortController();
+    const { signal } = stop;
+    list.addEventListener("pointerenter", point, { signal });
+    list.addEventListener("pointerleave", point, { signal });
+    list.addEventListener("focusin", focus, { signal });
+    list.addEventListener("focusout", focus, { signal });
+    return () => {
+      stop.abort();
+      setHold(FREE);
+    };
+  }, []);
+  return { ...hold, watch };
+}
+
+/**
+ * The sections to show: as they are, or while the list is held as they stood.
+ *
+ * @param look What is looked for: when that changes, the list does.
+ */
+export function useStanding(
+  now: ReadonlyArray<Section>,
+  look: string,
+  bots: State["bots"],
+  held: boolean,
+): ReadonlyArray<Section> {
+  const stood = useRef({ look, sections: now });
+  const stays = held && stood.current.look === look;
+  const sections = useMemo(() => (stays ? kept(stood.current.sections, bots) : now), [stays, bots, now]);
+  useEffect(() => {
+    stood.current = { look, sections };
+  }, [look, sections]);
+  return sections;
+}
