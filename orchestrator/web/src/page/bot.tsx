@@ -9,6 +9,7 @@ import { EventLog } from "./event_log.js";
 import { type Ribbon as History, useRibbons } from "./histories.js";
 import { Icon } from "./icons.js";
 import { useConnection, useServerNow, useShared } from "./live.js";
+import { usePageKey } from "./page_key.js";
 import { Menu } from "./parts/menu.js";
 import { Ribbon } from "./parts/ribbon.js";
 import { Ring } from "./parts/ring.js";
@@ -204,14 +205,9 @@ function show(tab: "talks" | "events"): void {
 function Panes({ bot }: { readonly bot: Bot }): ReactNode {
   const narrow = useMedia(NARROW);
   const tab = usePlace().query.get("tab") === "events" ? "events" : "talks";
-  useEffect(() => {
-    const onKey = (event: Event) => {
-      const key = (event as CustomEvent<string>).detail;
-      if (key === "1" || key === "2") show(key === "1" ? "talks" : "events");
-    };
-    document.addEventListener("page:key", onKey);
-    return () => document.removeEventListener("page:key", onKey);
-  }, []);
+  usePageKey((key) => {
+    if (key === "1" || key === "2") show(key === "1" ? "talks" : "events");
+  });
   if (!narrow) {
     return (
       <div className="two">

@@ -10,7 +10,7 @@ import { ProxyField } from "./proxy_field.js";
 import { ask } from "./rest.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
-import type { ProxyTest } from "./view/proxy.js";
+import { isMissing, type ProxyTest } from "./view/proxy.js";
 
 interface BotSettingsProps {
   readonly bot: Bot;
@@ -30,9 +30,11 @@ export function BotSettings({ bot, onClose, onSaved }: BotSettingsProps): ReactN
   const [busy, setBusy] = useState(false);
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    const wrong = nameFault(name, bots, bot.id);
-    setFault(wrong === null ? null : { field: "name", text: wrong });
-    if (wrong !== null || busy) return;
+    const named = nameFault(name, bots, bot.id);
+    const missing = isMissing(proxyOn, proxy, bot.proxy);
+    if (named !== null) return setFault({ field: "name", text: named });
+    if (missing) return setFault({ field: "proxy", text: WIZARD.options.proxyBad });
+    if (busy) return;
     setBusy(true);
     const changes = proxyOn ? (proxy.trim() === "" ? {} : { proxy: proxy.trim() }) : { proxy: null };
     const failed = await patch(bot.id, { name: name.trim(), deviceName: device.trim() || bot.deviceName, ...changes });

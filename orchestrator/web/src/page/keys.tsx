@@ -3,6 +3,7 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import type { UnifiedClient } from "../types.js";
 import { steer } from "./commands.js";
 import { useShared } from "./live.js";
+import { tellKey } from "./page_key.js";
 import { Part, Shown } from "./part.js";
 import { toast } from "./parts/toasts.js";
 import { go, type Route } from "./router.js";
@@ -120,7 +121,7 @@ function carryOut(meant: Meaning, client: UnifiedClient, onSearch: () => void): 
 function pageKey(key: string): void {
   const copy = key === "c" ? document.querySelector<HTMLElement>("button.copy") : null;
   if (copy !== null) copy.click();
-  else document.dispatchEvent(new CustomEvent("page:key", { detail: key }));
+  else tellKey(key);
 }
 
 function rows(): ReadonlyArray<HTMLElement> {

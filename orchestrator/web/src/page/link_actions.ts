@@ -1,12 +1,15 @@
 /** What a person can do in the Link step, and what that tab remembers of it. Owns commands of linking; no words. */
 import { useMemo, useState } from "react";
 import type { Bot, LinkRequest } from "../generated.js";
-import type { CommandAnswer, LinkAttempt, UnifiedClient } from "../types.js";
+import type { CommandAnswer, CommandError, LinkAttempt, UnifiedClient } from "../types.js";
 import { logOut, refused, run } from "./commands.js";
 import { askedPhones } from "./draft.js";
+import { sentence } from "./fault.js";
 import { useShared } from "./live.js";
 import { digits } from "./phone.js";
 import { go } from "./router.js";
+import { fill, left } from "./say.js";
+import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
 import { type LinkActionId, type LinkUi, type LinkView, otherBot } from "./view/link.js";
 
@@ -27,6 +30,8 @@ export interface LinkActions {
   act(id: LinkActionId): Promise<void>;
 }
 
+/** Taken where the server names no time. */
+const PAUSE_MS = 60_000;
 const TOUCH = "(max-width: 767px) and (pointer: coarse)";
 
 interface Memory {
@@ -111,9 +116,9 @@ function shownLink(link: LinkAttempt | undefined, memory: Memory): LinkAttempt |
 }
 
 function leave(bot: Bot, view: LinkView, cancel: () => void, change: (changes: Partial<Memory>) => void): void {
-  if (view.state === "linking" || view.state === "restarting") change({ asking: "cancel" });
-  else if (view.state === "connected" || view.state === "syncing") go(`/bots/${bot.id}`);
-  else if (view.layout === "icon") go("/");
+  if (view.leaving === "ask") change({ asking: "cancel" });
+  else if (view.leaving === "bot") go(`/bots/${bot.id}`);
+  else if (view.leaving === "list") go("/");
   else cancel();
 }
 
@@ -121,8 +126,15 @@ async function askCode(client: UnifiedClient, bot: Bot, typed: string, change: (
   const phone = digits(typed);
   askedPhones.set(bot.id, phone);
   change({ busy: "get_code", phoneRefused: null });
-  const answer = await linked(client, bot, { method: "code", phone }, change);
-  change(answer.ok ? { busy: null, changing: null } : { busy: null, phoneRefused: WIZARD.phone.failed });
+  const answer = await asked(client, bot, { method: "code", phone }, change);
+  change(answer.ok ? { busy: null, changing: null } : { busy: null, phoneRefused: whyNot(answer.error) });
+}
+
+function whyNot({ code, message, retryAfterMs }: CommandError): string {
+  if (code === "not_connected") return PAGE.notConnected;
+  if (code !== "too_many_link_attempts") return sentence(message);
+  const now = Date.now();
+  return fill(WIZARD.phone.pause, { left: left(now + (retryAfterMs ?? PAUSE_MS), now) });
 }
 
 async function act(client: UnifiedClient, bot: Bot, id: LinkActionId, change: (changes: Partial<Memory>) => void) {
@@ -193,7 +205,18 @@ async function freshCodes(
   await linked(client, bot, { method: "qr", ...expects }, change);
 }
 
+/** As `asked`, and what was refused is told. */
 async function linked(
+  client: UnifiedClient,
+  bot: Bot,
+  request: LinkRequest,
+  change: (changes: Partial<Memory>) => void,
+): Promise<void> {
+  const answer = await asked(client, bot, request, change);
+  if (!answer.ok && answer.error.code !== "too_many_link_attempts") refused(bot.id, answer.error);
+}
+
+async function asked(
   client: UnifiedClient,
   bot: Bot,
   request: LinkRequest,
@@ -202,7 +225,7 @@ async function linked(
   const answer = await run(client, bot, { botId: bot.id, action: "link", ...request }, true);
   if (answer.ok) change({ refusedUntil: null, cancelled: null });
   else if (answer.error.code === "too_many_link_attempts") {
-    change({ refusedUntil: Date.now() + (answer.error.retryAfterMs ?? 60_000), cancelled: null });
-  } else refused(bot.id, answer.error);
+    change({ refusedUntil: Date.now() + (answer.error.retryAfterMs ?? PAUSE_MS), cancelled: null });
+  }
   return answer;
 }

@@ -3,6 +3,7 @@ import { type ReactNode, type Ref, useState } from "react";
 import type { Bot } from "../generated.js";
 import { Icon, type IconName } from "./icons.js";
 import { useServerNow } from "./live.js";
+import { usePageKey } from "./page_key.js";
 import { Ring } from "./parts/ring.js";
 import { Avatar, Button, Rich, Tabs, Tile } from "./parts/ui.js";
 import { whole } from "./phone.js";
@@ -111,6 +112,9 @@ function Actions({ view, busy, wait, onAction }: LinkCardProps): ReactNode {
 function HowTo({ tab, onTab }: LinkCardProps): ReactNode {
   const [phone, setPhone] = useState<"android" | "iphone">("android");
   const steps = phone === "android" ? WIZARD.steps_android : WIZARD.steps_iphone;
+  usePageKey((key) => {
+    if (key === "ArrowLeft" || key === "ArrowRight") onTab(key === "ArrowLeft" ? "scan" : "phone");
+  });
   const code = tab === "phone";
   const all = [
     ...steps.slice(0, 2),
@@ -247,7 +251,7 @@ function Progress(props: LinkCardProps): ReactNode {
         <div className="lkR">
           <Heading {...props} />
           <p className="body">{view.body}</p>
-          <Timeline {...props} />
+          {view.state === "restarting" && view.leaving === "bot" ? null : <Timeline {...props} />}
           <Note view={view} />
         </div>
       </div>

@@ -1,10 +1,10 @@
 /** A proxy: off or on, its address, and whether it lets us through to WhatsApp. The address is a secret: never kept. */
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { faultOf } from "./fault.js";
 import { Button, Field, Switch } from "./parts/ui.js";
 import { ask } from "./rest.js";
 import { WIZARD } from "./texts/wizard.js";
-import { answered, type ProxyTest, testOf } from "./view/proxy.js";
+import { answered, masked, type ProxyTest, testOf } from "./view/proxy.js";
 
 interface ProxyFieldProps {
   readonly on: boolean;
@@ -19,6 +19,7 @@ interface ProxyFieldProps {
 export function ProxyField(props: ProxyFieldProps): ReactNode {
   const words = WIZARD.options;
   const test = testOf(props.test, props.value);
+  const [writing, setWriting] = useState(false);
   return (
     <div className="proxy">
       <div className="row">
@@ -30,13 +31,15 @@ export function ProxyField(props: ProxyFieldProps): ReactNode {
           label={words.proxyAddress}
           hideLabel
           mono
-          value={props.value}
+          value={writing ? props.value : masked(props.value)}
           inputMode="url"
           placeholder="socks5://host:1080"
           error={props.error ?? (test?.outcome === "bad" || test?.outcome === "unknown" ? test.text : null)}
           good={test?.outcome === "good" ? test.text : null}
           help={test?.outcome === "testing" ? test.text : words.proxyHelp}
           onChange={props.onChange}
+          onFocus={() => setWriting(true)}
+          onBlur={() => setWriting(false)}
           beside={
             <Button className="tall" busy={test?.outcome === "testing"} onClick={() => void tried(props)}>
               {words.test}

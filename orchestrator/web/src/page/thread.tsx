@@ -1,20 +1,12 @@
 /** One chat: messages with ticks, anchored to the newest, and the field to write in. */
-import {
-  type FormEvent,
-  type KeyboardEvent,
-  type ReactNode,
-  useCallback,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { type FormEvent, type KeyboardEvent, type ReactNode, useCallback, useMemo, useRef, useState } from "react";
 import type { Bot } from "../generated.js";
 import { useAnchored } from "./anchored.js";
 import { Bubble, type OnAgain } from "./bubble.js";
 import { type Desk, fieldOf, useDrafts, useSentAgain } from "./desk.js";
 import { Icon } from "./icons.js";
 import { useServerNow } from "./live.js";
+import { usePageKey } from "./page_key.js";
 import { Avatar, Button } from "./parts/ui.js";
 import { ofAddress, shortened } from "./phone.js";
 import { dayName, fill, midnight } from "./say.js";
@@ -155,7 +147,9 @@ function Composer({ connected, wait, desk, slot, send }: ComposerProps): ReactNo
   const text = useDrafts(desk).get(slot) ?? "";
   const [busy, setBusy] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
-  useFocusKey(field);
+  usePageKey((key) => {
+    if (key === "c") field.current?.focus();
+  });
   const submit = async (event?: FormEvent) => {
     event?.preventDefault();
     const plain = text.trim();
@@ -196,14 +190,4 @@ function Composer({ connected, wait, desk, slot, send }: ComposerProps): ReactNo
       </button>
     </form>
   );
-}
-
-function useFocusKey(field: { readonly current: HTMLTextAreaElement | null }): void {
-  useEffect(() => {
-    const onKey = (event: Event) => {
-      if ((event as CustomEvent<string>).detail === "c") field.current?.focus();
-    };
-    document.addEventListener("page:key", onKey);
-    return () => document.removeEventListener("page:key", onKey);
-  }, [field]);
 }

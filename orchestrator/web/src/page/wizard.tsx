@@ -15,11 +15,13 @@ interface WizardProps {
   readonly step: Step;
   readonly bot: string | null;
   readonly leave: "cancel" | "close";
+  /** Whether what is wrong with the connection stands above the card: not where the card itself says it. */
+  readonly banner?: boolean;
   readonly onLeave: () => void;
   readonly children: ReactNode;
 }
 
-export function Wizard({ step, bot, leave, onLeave, children }: WizardProps): ReactNode {
+export function Wizard({ step, bot, leave, banner = true, onLeave, children }: WizardProps): ReactNode {
   useEscape(onLeave);
   return (
     <>
@@ -37,7 +39,7 @@ export function Wizard({ step, bot, leave, onLeave, children }: WizardProps): Re
           {leave === "cancel" ? PAGE.cancel : PAGE.close}
         </Button>
       </header>
-      <Banner />
+      {banner && <Banner />}
       <main className="wiz" id="content" tabIndex={-1}>
         <StepBar step={step} />
         {children}

@@ -39,7 +39,7 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
   const ban = useMemo(() => banCode(log, bot.id), [log, bot.id]);
   const bots = useBots();
   const actions = useLinkActions(bot);
-  const now = useNow();
+  const now = useNow(250);
   const view = linkView({
     bot,
     link: actions.hidesNotice(link),
@@ -54,9 +54,14 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
   const scan = link?.notice?.type === "pair_success" ? link.notice : null;
   const heading = useAnnounced(view);
   useTitle(titleOf(view, bot));
-  const finished = view.state === "cancelled" || view.state === "connected" || view.layout === "icon";
   return (
-    <Wizard step="link" bot={bot.name} leave={finished ? "close" : "cancel"} onLeave={() => actions.leave(view)}>
+    <Wizard
+      step="link"
+      bot={bot.name}
+      leave={view.leaving === "cancel" || view.leaving === "ask" ? "cancel" : "close"}
+      banner={!TOLD_BY_CARD.has(view.state) || !BACK_BY_ITSELF.has(connection.state)}
+      onLeave={() => actions.leave(view)}
+    >
       <LinkCard
         bot={bot}
         view={view}
@@ -75,6 +80,20 @@ export function LinkPage({ bot }: { readonly bot: Bot }): ReactNode {
     </Wizard>
   );
 }
+
+/** States of the card that say what is wrong with the connection, and what to do. */
+const TOLD_BY_CARD: ReadonlySet<string> = new Set(["socket_lost", "elsewhere"]);
+/** Connections for which the card has the right button; signing in again stands in the banner alone. */
+const BACK_BY_ITSELF: ReadonlySet<string> = new Set([
+  "reconnecting",
+  "offline",
+  "auth_unavailable",
+  "server_draining",
+  "slow_consumer",
+  "already_connected",
+  "taken_over",
+  "other_tab",
+]);
 
 const logOf = (state: State): State["log"] => state.log;
 

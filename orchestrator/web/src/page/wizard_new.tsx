@@ -2,7 +2,16 @@
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import type { Bot } from "../generated.js";
 import { expectBot } from "./coming.js";
-import { deviceNameOf, dropDraft, keepDraft, MOST_NAME, nameFault, readDraft, requestKey } from "./draft.js";
+import {
+  type Draft,
+  deviceNameOf,
+  dropDraft,
+  keepDraft,
+  MOST_NAME,
+  nameFault,
+  readDraft,
+  requestKey,
+} from "./draft.js";
 import { type Fault, faultOf, OtherFault } from "./fault.js";
 import { Icon } from "./icons.js";
 import { useBots } from "./live.js";
@@ -14,7 +23,7 @@ import { go } from "./router.js";
 import { useTitle } from "./shell.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
-import { type ProxyTest, testOf } from "./view/proxy.js";
+import { isMissing, type ProxyTest, testOf } from "./view/proxy.js";
 import { Wizard } from "./wizard.js";
 
 const leaveWizard = () => {
@@ -105,7 +114,7 @@ export function OptionsPage(): ReactNode {
   }, []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    const wrong = optionsFault(draft.expectedPhone);
+    const wrong = optionsFault(draft, proxyOn);
     setFault(wrong);
     if (wrong !== null || busy) return;
     setBusy(true);
@@ -170,7 +179,8 @@ const PHONE_FAULTS: { readonly [fault in PhoneFault]: string } = {
   long: WIZARD.phone.long,
 };
 
-function optionsFault(expected: string): Fault | null {
+function optionsFault({ proxy, expectedPhone: expected }: Draft, proxyOn: boolean): Fault | null {
+  if (isMissing(proxyOn, proxy, false)) return { field: "proxy", text: WIZARD.options.proxyBad };
   if (expected.trim() === "") return null;
   const wrong = fault(expected);
   return wrong === null ? null : { field: "expectedPhone", text: PHONE_FAULTS[wrong] };
@@ -182,7 +192,7 @@ async function create(proxyOn: boolean): Promise<Fault | null> {
   const body = {
     name: draft.name,
     deviceName: deviceNameOf(draft),
-    proxy: (proxyOn && draft.proxy.trim()) || null,
+    proxy: proxyOn ? draft.proxy.trim() : null,
     expectedPhone: digits(draft.expectedPhone) || null,
   };
   try {

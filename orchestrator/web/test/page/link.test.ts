@@ -124,6 +124,19 @@ describe("the Link step", () => {
     expect(of({ status: "connecting" }).body).toBe("The bot is linked. Opening its connection.");
   });
 
+  it("ends the attempt when somebody leaves, asks before once the phone has scanned, and else only goes away", () => {
+    const leaving = (changes: Partial<LinkInput>) => linkView(input(changes)).leaving;
+    const linked = (status: Status) => leaving({ bot: bot({ status, account: ACCOUNT, link: null }) });
+    expect([leaving({}), leaving({ connection: connection({ state: "reconnecting" }) })]).toEqual(["cancel", "cancel"]);
+    expect([linked("pairing"), linked("connecting"), linked("connected")]).toEqual(["ask", "bot", "bot"]);
+    const sync = { count: 3, done: false, at: NOW };
+    expect(leaving({ bot: bot({ status: "connected", account: ACCOUNT }), sync })).toBe("bot");
+    expect([linked("replaced"), leaving({ connection: connection({ state: "taken_over" }) })]).toEqual([
+      "list",
+      "list",
+    ]);
+  });
+
   it("says how many tries are left when the codes ran out", () => {
     const ended = bot({ status: "login_expired", reason: reason("codes_expired"), link: null, triesLeft: 7 });
     expect(linkView(input({ bot: ended })).note).toBe("7 of 10 tries left this hour");

@@ -336,5 +336,8 @@ describe("addresses and keys", () => {
     expect(meaning({ ...press, key: "y", afterG: true }, "bot")).toEqual({ kind: "go", to: "/?show=you" });
     expect(meaning({ ...press, key: "k", ctrl: true, typing: true }, "link")).toEqual({ kind: "search" });
     expect(meaning({ ...press, key: "j" }, "fleet")).toBeNull();
+    expect(meaning({ ...press, key: "ArrowRight" }, "link")).toEqual({ kind: "page", key: "ArrowRight" });
+    expect(meaning({ ...press, key: "p" }, "bots")).toEqual({ kind: "page", key: "p" });
+    expect(meaning({ ...press, key: "p" }, "link")).toBeNull();
   });
 });

@@ -15,10 +15,15 @@ import { ACCOUNT, bot, NOW } from "./support.js";
 
 const stage = onStage();
 
+const LINK = { method: "qr", attempt: 1, index: 1, of: 6, expiresAt: null, triesLeft: 1, triesRenewAt: null } as const;
+
 const ok = (result: unknown = null): CommandAnswer => ({ ok: true, result });
 const no = (code: string, message = "No."): CommandAnswer => ({ ok: false, error: { code, message, retryable: true } });
 
 beforeEach(() => {
+  // The test's document has dialogs that cannot open.
+  HTMLDialogElement.prototype.showModal ??= () => undefined;
+  HTMLDialogElement.prototype.close ??= () => undefined;
   dropDraft();
   history.replaceState(null, "", "/new/options");
 });
@@ -115,6 +120,43 @@ describe("testing a proxy", () => {
   });
 });
 
+describe("a proxy that is switched on", () => {
+  const near = () => stage.now.field("Proxy address").closest(".field")?.textContent ?? "";
+
+  test("needs an address before anything is made or saved, unless there is one", async () => {
+    keepDraft({ name: "Support Berlin" });
+    await stage.now.show(<OptionsPage />);
+    await stage.now.press("Connect through a proxy");
+    await stage.now.press("Create and link");
+    expect(near()).toContain("Give http://host:port");
+    await stage.now.show(<BotSettings bot={bot()} onClose={() => undefined} />);
+    await stage.now.press("Connect through a proxy");
+    await stage.now.press("Save");
+    expect(near()).toContain("Give http://host:port");
+    expect(stage.now.asked).toEqual([]);
+    await stage.now.show(<BotSettings key="kept" bot={bot({ proxy: true })} onClose={() => undefined} />);
+    await stage.now.press("Save");
+    expect(stage.now.asked.map(({ body }) => body)).toEqual([
+      { name: "Support Berlin", deviceName: "Orchestrator · Support Berlin" },
+    ]);
+  });
+
+  test("shows its password while it is written, and sends it whole", async () => {
+    const address = "socks5://ada:geh:eim@host:1080";
+    keepDraft({ name: "Support Berlin", proxy: address });
+    await stage.now.show(<OptionsPage />);
+    const field = stage.now.field("Proxy address");
+    expect(field.value).toBe("socks5://ada:••••••@host:1080");
+    await act(async () => field.focus());
+    expect(field.value).toBe(address);
+    await act(async () => field.blur());
+    expect(field.value).not.toContain("eim");
+    stage.now.answers = () => json(bot({ id: "bot_9" }), 201);
+    await stage.now.press("Create and link");
+    expect(stage.now.asked.at(-1)?.body).toMatchObject({ proxy: address });
+  });
+});
+
 describe("a pairing code", () => {
   const code = { kind: "pairing_code", code: "7KQ4-MX2P", expiresAt: NOW, attempt: 1, statusVersion: 3 } as const;
   const shown = () => stage.now.show(<PairingCode bot="bot_1" code={code} offset={0} onChange={() => undefined} />);
@@ -142,8 +184,6 @@ describe("a pairing code", () => {
 
 describe("the settings of a bot", () => {
   const saved = async (body: object, status: number) => {
-    HTMLDialogElement.prototype.showModal ??= () => undefined;
-    HTMLDialogElement.prototype.close ??= () => undefined;
     stage.now.answers = () => json(body, status);
     await stage.now.show(<BotSettings bot={bot({ proxy: true })} onClose={() => undefined} />);
     await stage.now.press("Save");
@@ -191,10 +231,7 @@ describe("the Link step", () => {
     await shows({ status: "stopped", link: null }, "cancelled");
     await shows({ status: "connected", link: null, account: ACCOUNT }, "connected");
     await shows({ status: "login_expired", link: null }, "expired");
-    await shows(
-      { link: { method: "qr", attempt: 2, index: 1, of: 6, expiresAt: null, triesLeft: 1, triesRenewAt: null } },
-      "waiting",
-    );
+    await shows({ link: { ...LINK, attempt: 2 } }, "waiting");
   });
 
   test("an attempt whose cancelling was refused is shown again", async () => {
@@ -203,6 +240,22 @@ describe("the Link step", () => {
     await stage.now.press("Cancel");
     expect(stage.now.text()).toContain("The disk is full.");
     expect(document.querySelector("[data-state=cancelled]")).toBeNull();
+  });
+
+  test.each([
+    ["too_many_link_attempts", "Too many tries for now. Try again in 60 s."],
+    ["not_connected", "The server did not answer"],
+    ["invalid_field", "This number is not one."],
+  ])("a number that was refused: %s is told at the number, and once", async (code, said) => {
+    stage.now.carriesOut = () => no(code, "phone: this number is not one.");
+    await stage.now.show(<LinkPage bot={bot({ link: { ...LINK, index: null } })} />);
+    const notices = () => document.querySelector(".toasts")?.textContent;
+    const before = notices();
+    await act(async () => document.querySelectorAll<HTMLElement>("[role=tab]")[1]?.click());
+    await stage.now.type("Phone number of", "+49 151 12345678");
+    await stage.now.press("Get code");
+    expect(stage.now.field("Phone number of").closest(".field")?.textContent).toContain(said);
+    expect(notices()).toBe(before);
   });
 
   test("no new codes while the wrong number is still linked", async () => {

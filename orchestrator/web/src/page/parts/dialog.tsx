@@ -71,7 +71,11 @@ export function Confirm(props: ConfirmProps): ReactNode {
           <Rich text={props.body} />
         </p>
         {props.typed !== undefined && (
-          <Field label={fill(PAGE.confirm.type, { name: props.typed })} value={typed} onChange={setTyped} />
+          <Field
+            label={<Rich text={fill(PAGE.confirm.type, { name: props.typed })} />}
+            value={typed}
+            onChange={setTyped}
+          />
         )}
         <div className="acts end">
           <Button onClick={props.onClose}>{props.no}</Button>

@@ -149,7 +149,7 @@ export function Segmented<Id extends string>(props: Omit<TabsProps<Id>, "panel">
 }
 
 interface FieldProps {
-  readonly label: string;
+  readonly label: ReactNode;
   readonly value: string;
   readonly onChange: (value: string) => void;
   readonly help?: ReactNode;
@@ -164,6 +164,7 @@ interface FieldProps {
   readonly placeholder?: string;
   readonly autoComplete?: string;
   readonly innerRef?: Ref<HTMLInputElement>;
+  readonly onFocus?: () => void;
   readonly onBlur?: () => void;
   readonly beside?: ReactNode;
 }
@@ -193,6 +194,7 @@ export function Field(props: FieldProps): ReactNode {
             spellCheck={false}
             aria-invalid={bad || undefined}
             aria-describedby={props.help || bad || props.good ? help : undefined}
+            onFocus={props.onFocus}
             onBlur={props.onBlur}
             onChange={(event) => props.onChange(event.target.value)}
           />

@@ -104,7 +104,7 @@ export const PAGE = {
       "It is unlinked from its number, and its stored messages, events and records are removed. This cannot be undone.",
     deleteUnlinked: "Its stored messages, events and records are removed. This cannot be undone.",
     deleteYes: "Delete bot",
-    type: "Type {name} to confirm",
+    type: "Type **{name}** to confirm",
     typeFirst: "Type the name first",
     cancelTitle: "Stop linking {bot}?",
     cancel: "The phone has scanned already. Stopping now may leave a device behind that you remove on the phone.",

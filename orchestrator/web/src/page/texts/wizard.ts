@@ -91,7 +91,7 @@ export const WIZARD = {
     until: "Valid until {time}",
     for: "For {phone}",
     change: "Change",
-    failed: "WhatsApp gave no pairing code. Try again, or scan a code.",
+    pause: "Too many tries for now. Try again in {left}.",
   },
   sim: { title: "Simulated: play the phone", scan: "Scan this code", type: "Type this code" },
   timeline: {

@@ -33,7 +33,12 @@ const LISTED: { readonly [key: string]: Meaning } = {
   s: { kind: "row", action: "toggle" },
   "/": { kind: "filter" },
 };
-const ON_BOT = new Set(["p", "c", "1", "2"]);
+const OWN: { readonly [page: string]: ReadonlySet<string> } = {
+  bot: new Set(["p", "c", "1", "2"]),
+  link: new Set(["c", "ArrowLeft", "ArrowRight"]),
+  // The log of the only bot stands under the list.
+  bots: new Set(["p"]),
+};
 
 /** What a press means on a page; null when nothing. A key that is held down goes on moving, and does nothing else again. */
 export function meaning(press: Press, page: string): Meaning | null {
@@ -52,7 +57,6 @@ function pressed(press: Press, page: string): Meaning | null {
   if (key === "?") return { kind: "help" };
   if (key === "n") return { kind: "new" };
   if (key === "g") return { kind: "g" };
-  // The log of the only bot stands under the list.
-  if (page === "bots") return LISTED[key] ?? (key === "p" ? { kind: "page", key } : null);
-  return (page === "bot" || page === "link") && ON_BOT.has(key) ? { kind: "page", key } : null;
+  if (page === "bots" && LISTED[key] !== undefined) return LISTED[key];
+  return OWN[page]?.has(key) === true ? { kind: "page", key } : null;
 }

@@ -64,7 +64,11 @@ export interface LinkView {
   readonly code: Code | null;
   /** When something happens by itself, by the server's clock. */
   readonly at: number | null;
+  readonly leaving: Leaving;
 }
+
+/** Leaving the step ends the attempt, asks before it does because the phone has scanned, or goes to the bot or the list. */
+export type Leaving = "cancel" | "ask" | "bot" | "list";
 
 const LOST = new Set([
   "reconnecting",
@@ -210,7 +214,14 @@ export function linkView(input: LinkInput): LinkView {
     assertive: state === "socket_lost" || state === "elsewhere",
     code: shows ? (input.link?.code ?? null) : null,
     at: AWAITS.has(state) ? (input.bot.until ?? input.bot.retryAt) : null,
+    leaving: leavingOf(state, words, input.bot),
   };
+}
+
+function leavingOf(state: LinkState, words: Words, bot: Bot): Leaving {
+  if (state === "linking" || (state === "restarting" && bot.status === "pairing")) return "ask";
+  if (words.left === "steps") return "bot";
+  return words.left === "icon" || state === "elsewhere" ? "list" : "cancel";
 }
 
 function titleOf(state: LinkState, { bot }: LinkInput, title: string): string {
