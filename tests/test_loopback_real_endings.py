@@ -17,6 +17,7 @@ from tests.loopback.pairing import PairingRefused
 from tests.loopback.phone import Contact, Phone
 from tests.loopback.real_process import RealProcess
 from tests.loopback.server import LoopbackServer
+from tests.support.waiting import until
 
 pytest_plugins = ("tests.loopback.fixtures",)
 
@@ -45,8 +46,9 @@ async def test_a_device_unlinked_on_the_phone_is_logged_out(
     event = await child.wait("LoggedOut", "bot")
     assert event["onConnect"] is False
     assert phone.devices == []
+    # It is told first, and deleted after.
     with sqlite3.connect(tmp_path / "bot.db") as store:
-        assert store.execute("SELECT count(*) FROM whatsmeow_device").fetchone() == (0,)
+        await until(lambda: store.execute("SELECT count(*) FROM whatsmeow_device").fetchone() == (0,), what="no row")
 
 
 async def test_a_bot_that_logs_out_is_no_device_any_more(
