@@ -10,7 +10,7 @@ import { clock, clockMillis, fill, plural, utc } from "./say.js";
 import { BOT } from "./texts/bot.js";
 import { PAGE } from "./texts/page.js";
 import { details, type EventLine } from "./view/events.js";
-import { begun, further, type Look, type Row, rowsOf, type Story } from "./view/told.js";
+import { awayBefore, begun, further, type Look, type Row, rowsOf, type Story } from "./view/told.js";
 import { useRows } from "./window_rows.js";
 
 type Filter = Look["topic"];
@@ -75,6 +75,7 @@ export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
       <Rows
         rows={shown}
         count={told.length}
+        following={pausedAt === null}
         onAway={() => setPausedAt((at) => at ?? count)}
         open={open}
         onOpen={onOpen}
@@ -154,6 +155,7 @@ interface RowsProps {
   readonly rows: ReadonlyArray<Row>;
   /** How many events there are, whatever is looked for. */
   readonly count: number;
+  readonly following: boolean;
   /** The reader scrolled away from the newest event. */
   readonly onAway: () => void;
   /** Keys of the rows that are open. */
@@ -161,14 +163,18 @@ interface RowsProps {
   readonly onOpen: (key: string) => void;
 }
 
-function Rows({ rows, count, onAway, open, onOpen }: RowsProps): ReactNode {
-  const away = useConnection().away;
+function Rows({ rows, count, following, onAway, open, onOpen }: RowsProps): ReactNode {
+  const { away, offset } = useConnection();
   const [focused, setFocused] = useState<string | null>(null);
   const { box, spans, below, look, measured } = useRows(rows, ROW_PX, focused);
+  useLayoutEffect(() => {
+    // Whoever follows again wants to see what is newest.
+    if (following && box.current !== null) box.current.scrollTop = 0;
+  }, [following, box]);
   if (rows.length === 0) return <p className="log nothing">{count === 0 ? words.none : words.noHit}</p>;
   return (
     <div
-      className="log"
+      className={following ? "log following" : "log"}
       role="log"
       aria-live="off"
       aria-label={words.title}
@@ -188,24 +194,13 @@ function Rows({ rows, count, onAway, open, onOpen }: RowsProps): ReactNode {
           const own = { id: row.key, open: open.has(row.key), onOpen, onFocus: setFocused };
           if (row.kind === "fold") return <Fold key={row.key} {...own} row={row} />;
           const { frame, line } = row.told;
-          const gone = gapBefore(away, frame, earlierThan(rows, from + index));
+          const gone = awayBefore(away, offset, row, rows[from + index + 1]);
           return <Line key={row.key} {...own} frame={frame} line={line} away={gone} measured={measured} />;
         }),
       ])}
       <div style={{ height: below }} />
     </div>
   );
-}
-
-function earlierThan(rows: ReadonlyArray<Row>, index: number): Frame | undefined {
-  const next = rows[index + 1];
-  return next?.kind === "line" ? next.told.frame : undefined;
-}
-
-/** The absence that lies between a frame and the one before it. */
-function gapBefore(away: Away | null, frame: Frame, earlier: Frame | undefined): Away | null {
-  if (away === null || away.to - away.from < 60_000) return null;
-  return frame.at >= away.from && (earlier === undefined || earlier.at < away.from) ? away : null;
 }
 
 type FoldRow = Extract<Row, { readonly kind: "fold" }>;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Status } from "../../src/generated.js";
 import { append, EMPTY_LOG } from "../../src/log.js";
 import { offsets, rowAt } from "../../src/page/view/heights.js";
-import { begun, further, type Row, rowsOf } from "../../src/page/view/told.js";
+import { awayBefore, begun, further, type Row, rowsOf } from "../../src/page/view/told.js";
 import type { Frame, Log } from "../../src/types.js";
 import { NOW } from "./support.js";
 
@@ -132,5 +132,23 @@ describe("rows of different heights", () => {
       0, 0, 1, 1, 2, 3, 3, 3,
     ]);
     expect(rowAt(offsets([], new Map(), 30), 50)).toBe(0);
+  });
+});
+
+describe("an absence", () => {
+  const AHEAD = 300_000;
+  const away = { from: SECOND - AHEAD + 10, to: SECOND - AHEAD + 90_010, replayed: 3, snapshot: false, missed: null };
+  const rows = rowsOf(begun("b", range(1, 20), EMPTY_LOG).told, ALL);
+  const toldAt = (offset: number, gone = away) =>
+    rows.filter((row, index) => awayBefore(gone, offset, row, rows[index + 1]) !== null).map(({ key }) => key);
+
+  it("is told once, before the first event after it, however the two clocks differ", () => {
+    expect(toldAt(AHEAD)).toEqual(["e10"]);
+    expect(toldAt(AHEAD + 5)).toEqual(["e15"]);
+    expect(toldAt(AHEAD - 60_000)).toEqual(["e1"]);
+  });
+
+  it("is not told when it was short", () => {
+    expect(toldAt(AHEAD, { ...away, to: away.from + 59_999 })).toEqual([]);
   });
 });

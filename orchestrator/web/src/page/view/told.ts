@@ -5,7 +5,7 @@
  * what is known. Read `events.ts` for how one frame is told.
  */
 import type { Position } from "../../generated.js";
-import type { Frame, Log } from "../../types.js";
+import type { Away, Frame, Log } from "../../types.js";
 import { type EventLine, eventLine, isRepetition, learn, matches, type Topic } from "./events.js";
 
 /** Lines kept of one bot, though the user's log may have dropped their frames for those of other bots. */
@@ -135,6 +135,24 @@ export function rowsOf(told: ReadonlyArray<Told>, look: Look): ReadonlyArray<Row
   }
   close();
   return rows.reverse();
+}
+
+const LONG_MS = 60_000;
+
+/**
+ * The absence to be told between a row and the one before it, when it was a long one.
+ *
+ * @param offset The server's clock, which events are told by, minus this machine's, which absences are.
+ * @param earlier The row before it; undefined when it is the first.
+ */
+export function awayBefore(away: Away | null, offset: number, row: Row, earlier: Row | undefined): Away | null {
+  if (away === null || away.to - away.from < LONG_MS) return null;
+  const from = away.from + offset;
+  return atOf(row) >= from && (earlier === undefined || atOf(earlier) < from) ? away : null;
+}
+
+function atOf(row: Row): number {
+  return row.kind === "line" ? row.told.frame.at : row.at;
 }
 
 function rowOf(told: Told): Row {
