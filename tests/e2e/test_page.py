@@ -268,9 +268,22 @@ async def test_theme_is_kept(tmp_path: Path) -> None:
     """A chosen theme is there before the first paint of the next visit; a refused frame of another site stays out."""
     async with simulated(tmp_path) as here:
         page = here.page
-        await page.get_by_label("Account and appearance").click()
-        await page.get_by_role("button", name="Dark").click()
+        account = page.get_by_label("Account and appearance").first
+        await account.click()
+        await page.get_by_role("menuitemradio", name="Light").click()
+        await page.keyboard.press("Escape")
+        await expect(account).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("menuitem", name="Keyboard shortcuts")).to_be_focused()
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("menuitemradio", name="Dark")).to_be_checked()
+        here.wrong += await audit(page)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("menu")).to_have_count(0)
+        await expect(account).to_be_focused()
         assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert here.wrong == [], text_of(here.wrong)
         code = await here.code()
         await page.goto("about:blank")
         await open_page(page, here.server.url, code)

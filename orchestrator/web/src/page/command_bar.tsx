@@ -31,11 +31,14 @@ export default function CommandBar({ onClose }: { readonly onClose: () => void }
   const bots = useBots();
   const id = useId();
   const [query, setQuery] = useState("");
-  const [at, setAt] = useState(0);
+  const [chosen, setChosen] = useState<string | null>(null);
   const entries = useMemo(
     () => entriesOf(client, Object.values(bots), query, session.me.operator),
     [client, bots, query, session],
   );
+  // By name: commands come and go while somebody reads them, and Enter runs what was read or nothing.
+  if (chosen === null && entries[0] !== undefined) setChosen(entries[0].id);
+  const at = entries.findIndex((entry) => entry.id === chosen);
   const run = (entry: Entry | undefined) => {
     if (entry === undefined) return;
     onClose();
@@ -45,7 +48,7 @@ export default function CommandBar({ onClose }: { readonly onClose: () => void }
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (by !== 0) {
       event.preventDefault();
-      setAt((before) => (before + by + entries.length) % Math.max(1, entries.length));
+      setChosen(entries.at(next(at, by, entries.length))?.id ?? null);
     } else if (event.key === "Enter") {
       event.preventDefault();
       run(entries[at]);
@@ -67,7 +70,7 @@ export default function CommandBar({ onClose }: { readonly onClose: () => void }
           onKeyDown={onKey}
           onChange={(event) => {
             setQuery(event.target.value);
-            setAt(0);
+            setChosen(null);
           }}
         />
         <kbd className="kbd">Esc</kbd>
@@ -87,6 +90,11 @@ export default function CommandBar({ onClose }: { readonly onClose: () => void }
       {entries.length === 0 && <p className="cmd-none">{fill(words.none, { q: query })}</p>}
     </Dialog>
   );
+}
+
+/** The place after this one, or before; from none it is the first or the last. */
+function next(at: number, by: number, count: number): number {
+  return at < 0 ? Math.min(0, by) : (at + by) % count;
 }
 
 interface OptionProps {
@@ -150,7 +158,7 @@ function commandsOf(client: UnifiedClient, bot: Bot, operator: boolean): Readonl
     run,
   });
   return [
-    ...(action === null ? [] : [make("next", action.label, "right", () => void perform(client, bot, action.id))]),
+    ...(action === null ? [] : [make(action.id, action.label, "right", () => void perform(client, bot, action.id))]),
     ...(bot.account === null
       ? []
       : [make("restart", BOT.restart, "reconnecting", () => void steer(client, bot, "restart"))]),

@@ -1,4 +1,4 @@
-/** Bots' last day in half hours, from REST; drawn further by the statuses that are seen live. Owns the asking. */
+/** Bots' last day in half hours, from REST, asked for again each minute while the page is seen. Owns the asking. */
 import { useEffect, useState } from "react";
 import { ask } from "./rest.js";
 

@@ -5,7 +5,7 @@ import { Brand, Icon } from "./icons.js";
 import { useShared } from "./live.js";
 import { Menu } from "./parts/menu.js";
 import { toast } from "./parts/toasts.js";
-import { Avatar, Kbd, Segmented } from "./parts/ui.js";
+import { Avatar, Kbd } from "./parts/ui.js";
 import type { Problem } from "./rest.js";
 import { A } from "./router.js";
 import { fill } from "./say.js";
@@ -97,18 +97,29 @@ async function leave(): Promise<void> {
   }
 }
 
+const THEMES: ReadonlyArray<Theme> = ["system", "light", "dark"];
+
 function ThemeChoice(): ReactNode {
   const [theme, setTheme] = useState<Theme>(chosenTheme);
+  const choose = (chosen: Theme) => {
+    chooseTheme(chosen);
+    setTheme(chosen);
+  };
   return (
-    <Segmented
-      label={PAGE.account}
-      value={theme}
-      onChange={(chosen) => {
-        chooseTheme(chosen);
-        setTheme(chosen);
-      }}
-      choices={(["system", "light", "dark"] as const).map((id) => ({ id, label: PAGE.theme[id] }))}
-    />
+    <fieldset className="seg" aria-label={PAGE.account}>
+      {THEMES.map((id) => (
+        <button
+          key={id}
+          type="button"
+          role="menuitemradio"
+          aria-checked={id === theme}
+          tabIndex={-1}
+          onClick={() => choose(id)}
+        >
+          {PAGE.theme[id]}
+        </button>
+      ))}
+    </fieldset>
   );
 }
 

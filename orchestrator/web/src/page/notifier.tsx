@@ -8,12 +8,14 @@ import type { Away, Frame, State, UnifiedClient } from "../types.js";
 import { announce } from "./announce.js";
 import { perform } from "./commands.js";
 import { useConnection, useShared } from "./live.js";
-import { dismissAbout, toast } from "./parts/toasts.js";
+import { dismiss, type Toast, toast } from "./parts/toasts.js";
 import { fill, plural } from "./say.js";
 import { PAGE } from "./texts/page.js";
 import { groupOf } from "./view/groups.js";
 import { statusView } from "./view/status.js";
 
+/** What changes together is told together. */
+const TOGETHER_MS = 1_000;
 const SPEAK_MS = 5_000;
 const SOON_MS = 60_000;
 
@@ -29,26 +31,38 @@ function useStatusToasts(client: UnifiedClient): void {
   const groups = useRef(new Map<string, string>());
   useEffect(() => {
     const changed = new Map<string, Bot>();
+    const raised = new Map<string, Toast>();
     let timer: ReturnType<typeof setTimeout> | null = null;
+    let spokeAt = Number.NEGATIVE_INFINITY;
     const speak = () => {
       timer = null;
       // Whoever has opened a bot's page meanwhile is told there.
       const [first, ...more] = [...changed.values()].filter((bot) => !isOpen(bot.id));
       changed.clear();
-      if (first !== undefined && !inWizard()) announce(sentence(first, more.length));
+      if (first === undefined || inWizard()) return;
+      spokeAt = Date.now();
+      announce(sentence(first, more.length, serverNow(client)));
     };
     for (const bot of Object.values(client.getState().bots)) groups.current.set(bot.id, groupOf(bot));
+    // What was told about something else, like a refusal, is not over with it.
+    const over = (id: string) => {
+      const told = raised.get(id);
+      if (told !== undefined) dismiss(told);
+      raised.delete(id);
+    };
     const stop = client.onFrame((frame) => {
+      if (frame.type === "deleted" && frame.botId !== null) over(frame.botId);
       const bot = botOf(frame, client.getState());
       if (bot === null) return;
       const before = groups.current.get(bot.id);
       const now = groupOf(bot);
       groups.current.set(bot.id, now);
+      if (now !== "you") over(bot.id);
       if (frame.replayed === true || isOpen(bot.id)) return;
-      if (now !== "you") dismissAbout(bot.id);
-      if (before !== undefined && before !== now && now === "you" && bot.status !== "awaiting_scan") tell(client, bot);
+      if (before !== undefined && before !== now && now === "you" && bot.status !== "awaiting_scan")
+        raised.set(bot.id, tell(client, bot));
       changed.set(bot.id, bot);
-      timer ??= setTimeout(speak, changed.size === 1 ? 1_000 : SPEAK_MS);
+      timer ??= setTimeout(speak, Math.max(TOGETHER_MS, spokeAt + SPEAK_MS - Date.now()));
     });
     return () => {
       stop();
@@ -72,21 +86,27 @@ function inWizard(): boolean {
   return /^\/new\b|\/(link|ready)$/.test(location.pathname);
 }
 
-function tell(client: UnifiedClient, bot: Bot): void {
-  const view = statusView(bot, Date.now(), false);
+function serverNow(client: UnifiedClient): number {
+  return Date.now() + client.getState().connection.offset;
+}
+
+function tell(client: UnifiedClient, bot: Bot): Toast {
+  const view = statusView(bot, serverNow(client), false);
   const { action } = view;
-  toast({
+  const made: Toast = {
     about: bot.id,
     tone: view.tone,
     icon: view.icon,
     title: fill(PAGE.toast.needsYou, { bot: bot.name, status: view.label }),
     text: view.line,
     ...(action === null ? {} : { action: { label: action.label, run: () => void perform(client, bot, action.id) } }),
-  });
+  };
+  toast(made);
+  return made;
 }
 
-function sentence(first: Bot, more: number): string {
-  const status = statusView(first, Date.now(), false).label;
+function sentence(first: Bot, more: number, now: number): string {
+  const status = statusView(first, now, false).label;
   const one = fill(PAGE.list.changed, { bot: first.name, status });
   return more === 0 ? one : `${one} ${plural(more, PAGE.list.moreChanged)}`;
 }

@@ -2,10 +2,11 @@
 import { act, createElement, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { afterEach, beforeEach, vi } from "vitest";
+import type { Bot } from "../../src/generated.js";
 import { SharedContext } from "../../src/page/live.js";
 import { Overlays } from "../../src/page/shell.js";
 import { INITIAL } from "../../src/state.js";
-import type { Command, CommandAnswer, State, UnifiedClient } from "../../src/types.js";
+import type { Command, CommandAnswer, Frame, State, UnifiedClient } from "../../src/types.js";
 import { connection } from "./support.js";
 
 export interface Asked {
@@ -25,6 +26,8 @@ export interface Stage {
   carriesOut: (command: Command) => CommandAnswer | Promise<CommandAnswer>;
   show(part: ReactNode): Promise<void>;
   change(changes: Partial<State>): Promise<void>;
+  /** A bot's status has changed: the state, then the frame that says so. */
+  status(changed: Bot): Promise<void>;
   text(): string;
   field(label: string): HTMLInputElement;
   press(name: string): Promise<void>;
@@ -59,6 +62,7 @@ export function onStage(): { readonly now: Stage } {
 function stage(): [Stage, () => Promise<void>] {
   let state: State = { ...INITIAL, loaded: true, connection: connection() };
   const listeners = new Set<() => void>();
+  const frames = new Set<(frame: Frame) => void>();
   const element = document.createElement("div");
   document.body.append(element);
   const root = createRoot(element);
@@ -73,6 +77,14 @@ function stage(): [Stage, () => Promise<void>] {
         state = { ...state, ...changes };
         for (const listener of listeners) listener();
       }),
+    status: async (changed) => {
+      await made.change({ bots: { ...state.bots, [changed.id]: changed } });
+      const { id: botId, status } = changed;
+      const frame = { event: "bot_status_update", type: "status", id: "evt", botId, status, at: 0, data: changed };
+      await act(async () => {
+        for (const listener of frames) listener(frame);
+      });
+    },
     text: () => element.textContent ?? "",
     field: (label) => field(element, label),
     press: (name) => act(async () => button(element, name).click()),
@@ -83,6 +95,10 @@ function stage(): [Stage, () => Promise<void>] {
     subscribe: (listener: () => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onFrame: (listener: (frame: Frame) => void) => {
+      frames.add(listener);
+      return () => frames.delete(listener);
     },
     command: async (command: Command) => {
       made.commands.push(command);

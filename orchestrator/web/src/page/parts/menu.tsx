@@ -1,4 +1,4 @@
-/** A button that opens a list of commands: arrow keys move, Escape closes and gives the focus back. */
+/** A button that opens a list of commands: arrow keys move, Escape closes and gives the focus back, Tab goes on. */
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Icon, type IconName } from "../icons.js";
 
@@ -15,6 +15,7 @@ interface MenuProps {
   readonly items: ReadonlyArray<MenuItem>;
   readonly className?: string;
   readonly children: ReactNode;
+  /** Above the commands. What can be chosen there is a `menuitemradio` out of the tab order, so that arrow keys meet it. */
   readonly head?: ReactNode;
 }
 
@@ -25,7 +26,7 @@ export function Menu({ label, items, className = "btn ghost sq", children, head 
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (!open) return;
-    box.current?.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
+    box.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const away = (event: Event) => {
       if (event.target instanceof Node && !box.current?.contains(event.target)) setOpen(false);
     };
@@ -51,26 +52,31 @@ export function Menu({ label, items, className = "btn ghost sq", children, head 
         {children}
       </button>
       {open && (
-        <div className="menu" id={id}>
+        <div
+          className="menu"
+          id={id}
+          role="menu"
+          aria-label={label}
+          tabIndex={-1}
+          onKeyDown={(event) => onKey(event, close)}
+        >
           {head}
-          <div role="menu" aria-label={label} tabIndex={-1} onKeyDown={(event) => onKey(event, close)}>
-            {items.map((item) => (
-              <button
-                key={item.id}
-                type="button"
-                role="menuitem"
-                tabIndex={-1}
-                className={item.danger ? "danger" : undefined}
-                onClick={() => {
-                  close();
-                  item.run();
-                }}
-              >
-                {item.icon ? <Icon name={item.icon} className="s14" /> : <span className="s14" />}
-                {item.label}
-              </button>
-            ))}
-          </div>
+          {items.map((item) => (
+            <button
+              key={item.id}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              className={item.danger ? "danger" : undefined}
+              onClick={() => {
+                close();
+                item.run();
+              }}
+            >
+              {item.icon ? <Icon name={item.icon} className="s14" /> : <span className="s14" />}
+              {item.label}
+            </button>
+          ))}
         </div>
       )}
     </div>
@@ -81,7 +87,8 @@ function onKey(event: KeyboardEvent, close: () => void): void {
   event.stopPropagation();
   const items = [...event.currentTarget.querySelectorAll<HTMLElement>("[role^=menuitem]")];
   const at = items.indexOf(document.activeElement as HTMLElement);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+  const [next, before] = [at + 1, at < 0 ? -1 : at - 1];
+  const to = { ArrowDown: next, ArrowRight: next, ArrowUp: before, ArrowLeft: before, Home: 0, End: -1 }[event.key];
   if (to !== undefined) {
     event.preventDefault();
     items.at(to % items.length)?.focus();
