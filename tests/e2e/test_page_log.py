@@ -28,13 +28,16 @@ async def test_show_shows_what_is_new(tmp_path: Path) -> None:
         following = page.get_by_text("Following", exact=True)
         await texts(40)
         await expect(page.locator(".ev-text", has_text="From Jonas Weber")).not_to_have_count(0, timeout=WAIT_MS)
-        for press in (page.get_by_role("button", name="Show", exact=True).last.click, lambda: page.keyboard.press("p")):
+        for key in (None, "p"):
             await log.hover()
             await page.mouse.wheel(0, 300)
             await page.get_by_text("Paused", exact=True).wait_for(timeout=WAIT_MS)
             await texts(3)
             await page.get_by_text("3 new events since you paused").wait_for(timeout=WAIT_MS)
-            await press()
+            if key is None:
+                await page.get_by_role("button", name="Show", exact=True).last.click()
+            else:
+                await page.keyboard.press(key)
             await following.wait_for(timeout=WAIT_MS)
             await page.wait_for_function("document.querySelector('.log').scrollTop === 0")
             await texts(2)
