@@ -26,11 +26,24 @@ function compressed(): Plugin {
   };
 }
 
+/** The ways to the server without WebTransport, which it does not offer: a hundredth of what a page loads. */
+function twoTransports(): Plugin {
+  return {
+    name: "two-transports",
+    load: {
+      filter: { id: /engine\.io-client\/build\/esm\/transports\/index\.js$/ },
+      handler: () => `import { XHR } from "./polling-xhr.node.js";
+import { WS } from "./websocket.node.js";
+export const transports = { websocket: WS, polling: XHR };`,
+    },
+  };
+}
+
 // Static files that `orchestrator serve` delivers and the wheel contains; nothing inline, nothing from elsewhere.
 export default defineConfig({
   root: here("src/page"),
   publicDir: here("src/page/public"),
-  plugins: [react(), compressed()],
+  plugins: [react(), twoTransports(), compressed()],
   build: {
     outDir: here("../api/built"),
     emptyOutDir: true,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import APIResponse, Page, Route, expect
 
-from tests.support.page import WAIT_MS
+from tests.support.page import WAIT_MS, open_page
 from tests.support.page_world import SHOWN_CODE, World, simulated
 
 pytestmark = pytest.mark.browser
@@ -115,3 +115,21 @@ async def test_a_page_whose_navigation_is_gone(tmp_path: Path) -> None:
         await page.locator("[data-empty=bots]").wait_for(timeout=WAIT_MS)
         await page.wait_for_selector("[data-connection=live]", timeout=WAIT_MS)
         assert (len(loads), await page.locator("nav").count()) == (1, 0)
+
+
+_NOT_LET_THROUGH = """WebSocket = class {
+  constructor() { queueMicrotask(() => { this.onerror?.({}); this.onclose?.({}) }) }
+  close() {}
+}"""
+
+
+async def test_a_way_that_lets_no_websocket_through(tmp_path: Path) -> None:
+    """The page is live by plain requests then, and sees what happens."""
+    async with simulated(tmp_path) as here:
+        context = await here.browser.new_context()
+        page = await context.new_page()
+        await page.add_init_script(_NOT_LET_THROUGH)
+        await here.page.close()
+        await open_page(page, here.server.url, await here.code())
+        await here.server.call("POST", "/bots", {"name": "Seen"}, status=201)
+        await page.get_by_text("Seen").wait_for(timeout=WAIT_MS)

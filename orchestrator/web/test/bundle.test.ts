@@ -95,3 +95,10 @@ test("fleet, command bar, lists and conversations are no part of the wizard", as
     ).not.toEqual([]);
   }
 });
+
+test("the page has the ways to the server that it uses, and no other", async () => {
+  page ??= built();
+  const code = (await page).map((file) => (file.type === "chunk" ? file.code : "")).join("");
+  const named = ["WebSocket", "XMLHttpRequest", "WebTransport"].filter((way) => code.includes(way));
+  expect(named).toEqual(["WebSocket", "XMLHttpRequest"]);
+});
