@@ -139,6 +139,10 @@ async def test_keys_alone(tmp_path: Path) -> None:
         await page.wait_for_selector("article[data-status=connected]", timeout=WAIT_MS)
         await press("Enter")
         await page.wait_for_url("**/bots/bot_*")
+        await page.get_by_role("button", name="Restart", exact=True).focus()
+        await _hold(page, "Enter")
+        await page.get_by_text("By keys is being restarted").first.wait_for(timeout=WAIT_MS)
+        await page.wait_for_selector("[data-bot][data-status=connected]", timeout=WAIT_MS)
         await page.wait_for_selector("[data-connection=live]")
 
 

@@ -41,14 +41,14 @@ async def test_rows_keep_their_place_under_the_pointer(tmp_path: Path) -> None:
         await page.wait_for_selector(_row(page, "Clara", "logged_out"), timeout=WAIT_MS)
         assert await _order(page) == ["Anna", "Berta", "Clara"]
         await page.locator("h1").hover()
-        await page.wait_for_function(f"{_ORDER}[0] === 'Clara'", timeout=WAIT_MS)
+        await page.wait_for_function(f"() => {_ORDER}[0] === 'Clara'", timeout=WAIT_MS)
         await page.keyboard.press("j")
         await page.keyboard.press("j")
         await here.phone(bots["Berta"]).do("unlink")
         await page.wait_for_selector(_row(page, "Berta", "logged_out"), timeout=WAIT_MS)
         assert await _order(page) == ["Clara", "Anna", "Berta"]
         await page.locator("h1").click()
-        await page.wait_for_function(f"{_ORDER}[0] === 'Berta'", timeout=WAIT_MS)
+        await page.wait_for_function(f"() => {_ORDER}[0] === 'Berta'", timeout=WAIT_MS)
 
 
 async def test_a_dialog_stays_when_its_row_goes(tmp_path: Path) -> None:

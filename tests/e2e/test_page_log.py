@@ -39,7 +39,7 @@ async def test_show_shows_what_is_new(tmp_path: Path) -> None:
             else:
                 await page.keyboard.press(key)
             await following.wait_for(timeout=WAIT_MS)
-            await page.wait_for_function("document.querySelector('.log').scrollTop === 0")
+            await page.wait_for_function("() => document.querySelector('.log').scrollTop === 0")
             await texts(2)
             await expect(page.get_by_text("new events since you paused")).to_have_count(0)
             await following.wait_for()

@@ -72,8 +72,8 @@ export function Keys({ route, onSearch }: KeysProps): ReactNode {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented) return;
-      if (event.repeat && event.code === held.current) {
-        // It has done what it means: what it brought the focus to must not be filled with its letter.
+      if (event.repeat && (event.code === held.current || presses(event))) {
+        // It has done what it means: neither is that done again, nor a field that it led to filled with its letter.
         event.preventDefault();
         return;
       }
@@ -99,6 +99,11 @@ export function Keys({ route, onSearch }: KeysProps): ReactNode {
     return () => removeEventListener("keydown", onKey);
   }, [client, session, route.page, onSearch]);
   return null;
+}
+
+/** Enter presses what has the focus, and a browser does so as often as the key repeats. */
+function presses({ key, target }: KeyboardEvent): boolean {
+  return key === "Enter" && target instanceof Element && target.closest("button, a") !== null;
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -17,6 +17,9 @@ const FREE: Hold = { held: false, focused: null };
 /** Where a press of the pointer left the focus, nobody is any more when the pointer has gone. */
 const ATTENDED = ":focus-visible, [role=menu] *";
 
+/** A finger that taps has left before what it tapped is told: the list must not have moved by then. */
+const LEAVE_MS = 400;
+
 /** Whether a list is held; `watch` is told the list, and returns how to stop. */
 export function useHold(): Hold & { readonly watch: (list: HTMLElement) => () => void } {
   const [hold, setHold] = useState(FREE);
@@ -28,9 +31,15 @@ export function useHold(): Hold & { readonly watch: (list: HTMLElement) => () =>
       const focused = inside?.closest<HTMLElement>("[data-row]")?.dataset.row ?? null;
       setHold((before) => (before.held === held && before.focused === focused ? before : { held, focused }));
     };
-    const point = (event: Event) => {
-      pointed = event.type === "pointerenter";
-      look(document.activeElement);
+    let leaving: ReturnType<typeof setTimeout> | undefined;
+    const point = ({ type }: Event) => {
+      clearTimeout(leaving);
+      const now = () => {
+        pointed = type === "pointerenter";
+        look(document.activeElement);
+      };
+      if (type === "pointerenter") now();
+      else leaving = setTimeout(now, LEAVE_MS);
     };
     // Not as props: what React itself focuses while it draws is told to nobody there.
     const focus = ({ type, target, relatedTarget }: FocusEvent) =>
@@ -43,6 +52,7 @@ export function useHold(): Hold & { readonly watch: (list: HTMLElement) => () =>
     list.addEventListener("focusout", focus, { signal });
     return () => {
       stop.abort();
+      clearTimeout(leaving);
       setHold(FREE);
     };
   }, []);
