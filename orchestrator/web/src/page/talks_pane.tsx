@@ -97,6 +97,7 @@ function Body({ bot, talks, desk, open, chat, wait, onOpen, send }: BodyProps): 
       </div>
     );
   }
+  if (!loaded && chats.length === 0) return <Loading />;
   if (loaded && chats.length === 0) {
     return (
       <div className="empty small">
@@ -125,6 +126,28 @@ function Body({ bot, talks, desk, open, chat, wait, onOpen, send }: BodyProps): 
       ) : (
         <div className="thread" />
       )}
+    </div>
+  );
+}
+
+const SKELETONS = [110, 84, 132, 96];
+
+/** Nothing for a moment, then rows of the real height. */
+function Loading(): ReactNode {
+  return (
+    <div className="chatgrid late" aria-busy="true">
+      <div className="chats">
+        {SKELETONS.map((width) => (
+          <div className="ch" key={width}>
+            <span className="ava round" />
+            <span>
+              <span className="skel" style={{ width, marginBottom: 9 }} />
+              <span className="skel" style={{ width: width * 0.8, height: 9 }} />
+            </span>
+          </div>
+        ))}
+      </div>
+      <div className="thread" />
     </div>
   );
 }

@@ -338,3 +338,15 @@ test("who writes first is unread, until the chat is open", async () => {
   await tell("message", data(ANN, "out of sight", 32));
   expect(badges()).toEqual(["1"]);
 });
+
+test("nothing is said to be missing before the answer has come", async () => {
+  let come = (_: Response): void => undefined;
+  pages = [() => new Promise((resolve) => (come = resolve))];
+  await open();
+  expect(element.querySelector("[aria-busy=true] .skel")).not.toBeNull();
+  expect(element.textContent).not.toContain("No messages yet");
+  await act(async () => come(answered([])));
+  await pass();
+  expect(element.querySelector(".skel")).toBeNull();
+  expect(element.textContent).toContain("No messages yet");
+});
