@@ -1,48 +1,44 @@
-/** Search and commands in one field: bots by name or number, places, and what the found bot can do next. */
+/** Search and commands in one field. Owns choosing and running; `view/palette.ts` decides what is offered. */
 import { type KeyboardEvent, type ReactNode, useId, useMemo, useState } from "react";
-import type { Bot } from "../generated.js";
 import type { UnifiedClient } from "../types.js";
 import { perform, steer } from "./commands.js";
-import { Icon, type IconName } from "./icons.js";
+import { Icon } from "./icons.js";
 import { useBots, useShared } from "./live.js";
 import { Dialog } from "./parts/dialog.js";
+import { Kbd } from "./parts/ui.js";
 import { go } from "./router.js";
-import { fill } from "./say.js";
-import { BOT } from "./texts/bot.js";
+import { fill, plural } from "./say.js";
 import { KEYS } from "./texts/keys.js";
-import { PAGE } from "./texts/page.js";
-import { found } from "./view/groups.js";
-import { statusView } from "./view/status.js";
+import { type Deed, type Entry, entriesOf } from "./view/palette.js";
 
-interface Entry {
-  readonly id: string;
-  readonly group: string;
-  readonly label: string;
-  readonly side: string;
-  readonly icon: IconName;
-  readonly run: () => void;
-}
-
-const MOST_BOTS = 7;
 const words = KEYS.bar;
 
-export default function CommandBar({ onClose }: { readonly onClose: () => void }): ReactNode {
+interface CommandBarProps {
+  /** Id of the bot somebody is at. */
+  readonly subject: string | null;
+  /** Whether that bot is one of the list. */
+  readonly inList: boolean;
+  readonly onClose: () => void;
+}
+
+export default function CommandBar({ subject, inList, onClose }: CommandBarProps): ReactNode {
   const { client, session } = useShared();
   const bots = useBots();
   const id = useId();
   const [query, setQuery] = useState("");
   const [chosen, setChosen] = useState<string | null>(null);
-  const entries = useMemo(
-    () => entriesOf(client, Object.values(bots), query, session.me.operator),
-    [client, bots, query, session],
-  );
+  const entries = useMemo(() => {
+    const at = subject === null ? null : (bots[subject] ?? null);
+    const { operator } = session.me;
+    return entriesOf({ bots: Object.values(bots), subject: at, inList, query, operator, now: Date.now() });
+  }, [bots, subject, inList, query, session]);
   // By name: commands come and go while somebody reads them, and Enter runs what was read or nothing.
   if (chosen === null && entries[0] !== undefined) setChosen(entries[0].id);
   const at = entries.findIndex((entry) => entry.id === chosen);
   const run = (entry: Entry | undefined) => {
     if (entry === undefined) return;
     onClose();
-    entry.run();
+    carryOut(client, entry.deed);
   };
   const onKey = (event: KeyboardEvent) => {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
@@ -88,6 +84,19 @@ export default function CommandBar({ onClose }: { readonly onClose: () => void }
         ))}
       </div>
       {entries.length === 0 && <p className="cmd-none">{fill(words.none, { q: query })}</p>}
+      <div className="cf">
+        <span className="only-w" aria-hidden="true">
+          <Kbd>↑</Kbd>
+          <Kbd>↓</Kbd>
+          {words.move}
+        </span>
+        <span className="only-w" aria-hidden="true">
+          <Kbd>↵</Kbd>
+          {words.run}
+        </span>
+        <span className="grow" />
+        <span role="status">{plural(entries.length, words.results)}</span>
+      </div>
     </Dialog>
   );
 }
@@ -124,74 +133,20 @@ function Option({ id, entry, head, current, onRun }: OptionProps): ReactNode {
       >
         <Icon name={entry.icon} />
         <span className="ell">{entry.label}</span>
-        <span className="r">{entry.side}</span>
+        <span className="r">
+          {entry.side}
+          {entry.keys.map((key) => (
+            <Kbd key={key}>{key}</Kbd>
+          ))}
+        </span>
       </div>
     </>
   );
 }
 
-function entriesOf(
-  client: UnifiedClient,
-  bots: ReadonlyArray<Bot>,
-  query: string,
-  operator: boolean,
-): ReadonlyArray<Entry> {
-  const hits = query.trim() === "" ? [] : found(bots, query).slice(0, MOST_BOTS);
-  const first = hits[0];
-  return [
-    ...(first === undefined ? [] : commandsOf(client, first, operator)),
-    ...hits.map((bot) => entryOf(bot, operator)),
-    ...places(operator).filter((place) => place.label.toLowerCase().includes(query.trim().toLowerCase())),
-  ];
-}
-
-function commandsOf(client: UnifiedClient, bot: Bot, operator: boolean): ReadonlyArray<Entry> {
-  const group = fill(words.commands, { bot: bot.name });
-  const { action } = statusView(bot, Date.now(), operator);
-  const running = bot.desired === "running";
-  const make = (id: string, label: string, icon: IconName, run: () => void): Entry => ({
-    id: `${bot.id} ${id}`,
-    group,
-    label,
-    side: "",
-    icon,
-    run,
-  });
-  return [
-    ...(action === null ? [] : [make(action.id, action.label, "right", () => void perform(client, bot, action.id))]),
-    ...(bot.account === null
-      ? []
-      : [make("restart", BOT.restart, "reconnecting", () => void steer(client, bot, "restart"))]),
-    ...(running ? [make("stop", BOT.stop, "pause", () => void steer(client, bot, "stop"))] : []),
-  ];
-}
-
-function entryOf(bot: Bot, operator: boolean): Entry {
-  const view = statusView(bot, Date.now(), operator);
-  return {
-    id: bot.id,
-    group: words.bots,
-    label: bot.name,
-    side: view.label,
-    icon: view.icon,
-    run: () => go(`/bots/${bot.id}`),
-  };
-}
-
-function places(operator: boolean): ReadonlyArray<Entry> {
-  const place = (label: string, icon: IconName, run: () => void): Entry => ({
-    id: label,
-    group: words.places,
-    label,
-    side: "",
-    icon,
-    run,
-  });
-  return [
-    place(PAGE.bots, "bots", () => go("/")),
-    place(words.needYou, "right", () => go("/?show=you")),
-    place(PAGE.newBot, "plus", () => go("/new")),
-    ...(operator ? [place(words.incidents, "fleet", () => go("/fleet"))] : []),
-    place(words.help, "info", () => document.dispatchEvent(new CustomEvent("page:help"))),
-  ];
+function carryOut(client: UnifiedClient, deed: Deed): void {
+  if (deed.kind === "go") go(deed.to);
+  else if (deed.kind === "help") document.dispatchEvent(new CustomEvent("page:help"));
+  else if (deed.kind === "next") void perform(client, deed.bot, deed.action);
+  else void steer(client, deed.bot, deed.action);
 }

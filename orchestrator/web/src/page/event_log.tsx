@@ -4,6 +4,7 @@ import type { Bot } from "../generated.js";
 import type { Away, Frame, State } from "../types.js";
 import { Icon } from "./icons.js";
 import { useConnection, useLive, useShared } from "./live.js";
+import { usePageKey } from "./page_key.js";
 import { Button } from "./parts/ui.js";
 import { usePastEvents } from "./past_events.js";
 import { clock, clockMillis, fill, plural, utc } from "./say.js";
@@ -26,7 +27,7 @@ const AWAY_PX = 40;
 const logOf = (state: State): State["log"] => state.log;
 
 export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
-  const { told, dropped } = useStory(bot.id);
+  const { told, dropped, whole } = useStory(bot.id);
   // Counted over all that ever was: what is no longer kept moves nobody's place.
   const count = dropped + told.length;
   const [pausedAt, setPausedAt] = useState<number | null>(null);
@@ -34,7 +35,9 @@ export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
   const [find, setFind] = useState<string | null>(null);
   const [open, setOpen] = useState<ReadonlySet<string>>(NONE);
   const toggle = useCallback(() => setPausedAt((at) => (at === null ? count : null)), [count]);
-  usePauseKey(toggle);
+  usePageKey((key) => {
+    if (key === "p") toggle();
+  });
   const onOpen = useCallback((key: string) => setOpen((before) => toggled(before, key)), []);
   const until = pausedAt ?? count;
   const shown = useMemo(
@@ -74,7 +77,7 @@ export function EventLog({ bot }: { readonly bot: Bot }): ReactNode {
       )}
       <Rows
         rows={shown}
-        count={told.length}
+        count={whole ? told.length : null}
         following={pausedAt === null}
         onAway={() => setPausedAt((at) => at ?? count)}
         open={open}
@@ -93,23 +96,13 @@ function toggled(open: ReadonlySet<string>, key: string): ReadonlySet<string> {
 }
 
 /** Everything told of a bot, from before the page was opened on. Lines told before the past was known are told anew. */
-function useStory(bot: string): Story {
+function useStory(bot: string): Story & { readonly whole: boolean } {
   const { client } = useShared();
   const log = useLive(logOf);
   const past = usePastEvents();
-  const kept = useMemo(() => ({ story: begun(bot, past, client.getState().log) }), [bot, past, client]);
+  const kept = useMemo(() => ({ story: begun(bot, past ?? [], client.getState().log) }), [bot, past, client]);
   kept.story = further(kept.story, log);
-  return kept.story;
-}
-
-function usePauseKey(toggle: () => void): void {
-  useEffect(() => {
-    const onKey = (event: Event) => {
-      if ((event as CustomEvent<string>).detail === "p") toggle();
-    };
-    document.addEventListener("page:key", onKey);
-    return () => document.removeEventListener("page:key", onKey);
-  }, [toggle]);
+  return { ...kept.story, whole: past !== null };
 }
 
 interface TopicsProps {
@@ -151,10 +144,27 @@ function Find({ value, onChange }: { readonly value: string; readonly onChange: 
   );
 }
 
+const SKELETONS = [180, 140, 210, 160, 120, 190];
+
+/** Nothing for a moment, then rows of the real height. */
+function Loading(): ReactNode {
+  return (
+    <div className="log late" aria-busy="true">
+      {SKELETONS.map((width) => (
+        <div className="ev" key={width}>
+          <span className="skel line" />
+          <span />
+          <span className="skel line" style={{ width }} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
 interface RowsProps {
   readonly rows: ReadonlyArray<Row>;
-  /** How many events there are, whatever is looked for. */
-  readonly count: number;
+  /** How many events there are, whatever is looked for; null while the past is asked for. */
+  readonly count: number | null;
   readonly following: boolean;
   /** The reader scrolled away from the newest event. */
   readonly onAway: () => void;
@@ -171,6 +181,7 @@ function Rows({ rows, count, following, onAway, open, onOpen }: RowsProps): Reac
     // Whoever follows again wants to see what is newest.
     if (following && box.current !== null) box.current.scrollTop = 0;
   }, [following, box]);
+  if (rows.length === 0 && count === null) return <Loading />;
   if (rows.length === 0) return <p className="log nothing">{count === 0 ? words.none : words.noHit}</p>;
   return (
     <div
@@ -178,7 +189,7 @@ function Rows({ rows, count, following, onAway, open, onOpen }: RowsProps): Reac
       role="log"
       aria-live="off"
       aria-label={words.title}
-      data-count={count}
+      data-count={count ?? undefined}
       data-rows={rows.length}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with keys
       tabIndex={0}

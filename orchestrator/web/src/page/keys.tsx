@@ -1,19 +1,17 @@
 /** The keyboard of the whole page, and the two dialogs it opens. Read `view/keys.ts` for what each key means. */
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import type { UnifiedClient } from "../types.js";
 import { steer } from "./commands.js";
 import { useShared } from "./live.js";
 import { tellKey } from "./page_key.js";
 import { Part, Shown } from "./part.js";
 import { toast } from "./parts/toasts.js";
-import { go, type Route } from "./router.js";
+import { go, type Route, routeOf } from "./router.js";
 import { PAGE } from "./texts/page.js";
 import { type Meaning, meaning } from "./view/keys.js";
 
-const DIALOGS = {
-  bar: new Part(() => import("./command_bar.js").then((file) => file.default)),
-  help: new Part(() => import("./shortcut_help.js").then((file) => file.default)),
-};
+const bar = new Part(() => import("./command_bar.js").then((file) => file.default));
+const help = new Part(() => import("./shortcut_help.js").then((file) => file.default));
 
 const G_MS = 1_000;
 const KEY = "keys";
@@ -37,17 +35,35 @@ export function setSingleKeys(on: boolean): void {
 }
 
 export function useCommandBar(): { readonly open: () => void; readonly dialog: ReactNode } {
-  const [shown, setShown] = useState<"bar" | "help" | null>(null);
-  const open = useCallback(() => setShown("bar"), []);
+  const [shown, setShown] = useState<At | "help" | null>(null);
+  const open = useCallback(() => setShown(whereAmI()), []);
   const close = useCallback(() => setShown(null), []);
   useEffect(() => {
-    const help = () => setShown("help");
-    document.addEventListener("page:help", help);
-    return () => document.removeEventListener("page:help", help);
+    const onHelp = () => setShown("help");
+    document.addEventListener("page:help", onHelp);
+    return () => document.removeEventListener("page:help", onHelp);
   }, []);
-  const of = useMemo(() => ({ onClose: close }), [close]);
-  const dialog = shown && <Shown key={shown} part={DIALOGS[shown]} of={of} gone={<NotOpened onClose={close} />} />;
+  if (shown === null) return { open, dialog: null };
+  const gone = <NotOpened onClose={close} />;
+  const dialog =
+    shown === "help" ? (
+      <Shown key="help" part={help} of={{ onClose: close }} gone={gone} />
+    ) : (
+      <Shown key="bar" part={bar} of={{ ...shown, onClose: close }} gone={gone} />
+    );
   return { open, dialog };
+}
+
+interface At {
+  readonly subject: string | null;
+  readonly inList: boolean;
+}
+
+/** The bot whose page is open, or whose row has the focus. */
+function whereAmI(): At {
+  const route = routeOf(location.pathname);
+  if ("bot" in route) return { subject: route.bot, inList: false };
+  return { subject: currentRow()?.dataset.bot ?? null, inList: true };
 }
 
 /** What lies under a dialog, and what is typed there, stays when the dialog's file is gone. */

@@ -9,11 +9,14 @@ const NEWEST = 1_000;
 const NONE: ReadonlyArray<Frame> = [];
 const positionOf = (state: State): Position | null => state.position;
 
-/** The newest events the server has kept, oldest first; those that came since are in the client's log. */
-export function usePastEvents(): ReadonlyArray<Frame> {
+/**
+ * The newest events the server has kept, oldest first; null before it has answered. Those that came since are in the
+ * client's log.
+ */
+export function usePastEvents(): ReadonlyArray<Frame> | null {
   const { client } = useShared();
   const known = useLive(positionOf) !== null;
-  const [past, setPast] = useState(NONE);
+  const [past, setPast] = useState<ReadonlyArray<Frame> | null>(null);
   useEffect(() => {
     const position = client.getState().position;
     if (!known || position === null) return;

@@ -20,8 +20,7 @@ beforeEach(async () => {
   HTMLDialogElement.prototype.showModal ??= () => undefined;
   HTMLDialogElement.prototype.close ??= () => undefined;
   await stage.now.change({ bots: { bot_1: lost } });
-  await stage.now.show(<CommandBar onClose={() => undefined} />);
-  await stage.now.type("Search", "support");
+  await stage.now.show(<CommandBar subject="bot_1" inList={false} onClose={() => undefined} />);
 });
 
 test("what was chosen stays chosen when a command above it goes", async () => {
@@ -42,11 +41,11 @@ test("what was chosen and has gone runs nothing, and another one has to be chose
   await press("ArrowDown");
   expect(chosen()).toBe("Restart");
   await press("ArrowUp");
-  expect(chosen()).toMatch(/^Support Berlin/);
+  expect(chosen()).toMatch(/^Keyboard shortcuts/);
 });
 
 test("other words choose the first of what they find", async () => {
   await press("ArrowDown");
   await stage.now.type("Search", "keyboard");
-  expect(chosen()).toBe("Keyboard shortcuts");
+  expect(chosen()).toMatch(/^Keyboard shortcuts/);
 });
