@@ -37,7 +37,7 @@ STATUSES: Mapping[str, tuple[str, str | None, str]] = {
     "outdated": ("Update needed", "See incident", "WhatsApp refuses the version (405)"),
     "connected": ("Connected", None, "scanned, and WhatsApp answers"),
     "stopped": ("Stopped", "Start", "made so"),
-    "login_expired": ("Codes expired", "Get new codes", "keys that do not match"),
+    "login_expired": ("Linking failed", "Get new codes", "keys that do not match"),
     "passkey_required": ("Passkey needed", "Use another number", "WhatsApp asks for a passkey"),
     "logged_out": ("Logged out", "Link again", "removed on the phone (401)"),
     "banned": ("Banned until .+", None, "its login refused with 402"),
