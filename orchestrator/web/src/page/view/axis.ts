@@ -17,7 +17,7 @@ const EVERY: { readonly [hours in Hours]: { readonly wide: number; readonly narr
   168: { wide: 1440, narrow: 2880 },
 };
 /** Of the whole time: nearer to its end a tick would touch the word that stands there. */
-const NEAR_THE_END = 0.06;
+const NEAR_THE_END = 0.08;
 
 /** Ticks from `from` to `to`, the end named as now. */
 export function ticks(hours: Hours, from: number, to: number, narrow: boolean): ReadonlyArray<Tick> {
