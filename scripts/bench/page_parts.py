@@ -257,6 +257,8 @@ async def used(page: Page, until_s: float) -> None:
         await page.locator("h1").first.click()
         for key in ("j", "j", "j", "k"):
             await page.keyboard.press(key, delay=20)
+        # Who is in the list holds it still.
+        await page.locator("h1").first.click()
 
 
 async def statuses(server: Server, page: Page, bot: str, until_s: float) -> list[float]:

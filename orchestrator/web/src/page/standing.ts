@@ -14,8 +14,14 @@ export interface Hold {
 }
 
 const FREE: Hold = { held: false, focused: null };
+const MENU = "[role=menu] *";
 /** Where a press of the pointer left the focus, nobody is any more when the pointer has gone. */
-const ATTENDED = ":focus-visible, [role=menu] *";
+const ATTENDED = `:focus-visible, ${MENU}`;
+
+/** Who moves neither pointer nor focus for so long only looks: what needs somebody must not stay folded away. */
+const REST_MS = 10_000;
+
+const MOVES = ["pointerenter", "pointermove", "pointerdown", "wheel", "focusin", "keydown"];
 
 /** A finger that taps has left before what it tapped is told: the list must not have moved by then. */
 const LEAVE_MS = 400;
@@ -25,11 +31,24 @@ export function useHold(): Hold & { readonly watch: (list: HTMLElement) => () =>
   const [hold, setHold] = useState(FREE);
   const watch = useCallback((list: HTMLElement) => {
     let pointed = false;
+    let rests = false;
     const look = (focus: Element | null) => {
       const inside = focus !== null && list.contains(focus) ? focus : null;
-      const held = pointed || inside?.matches(ATTENDED) === true;
+      const there = pointed || inside?.matches(ATTENDED) === true;
+      const held = there && (!rests || inside?.matches(MENU) === true);
       const focused = inside?.closest<HTMLElement>("[data-row]")?.dataset.row ?? null;
       setHold((before) => (before.held === held && before.focused === focused ? before : { held, focused }));
+    };
+    let resting: ReturnType<typeof setTimeout> | undefined;
+    const move = () => {
+      clearTimeout(resting);
+      resting = setTimeout(() => {
+        rests = true;
+        look(document.activeElement);
+      }, REST_MS);
+      if (!rests) return;
+      rests = false;
+      look(document.activeElement);
     };
     let leaving: ReturnType<typeof setTimeout> | undefined;
     const point = ({ type }: Event) => {
@@ -50,9 +69,11 @@ export function useHold(): Hold & { readonly watch: (list: HTMLElement) => () =>
     list.addEventListener("pointerleave", point, { signal });
     list.addEventListener("focusin", focus, { signal });
     list.addEventListener("focusout", focus, { signal });
+    for (const moved of MOVES) list.addEventListener(moved, move, { signal, passive: true });
     return () => {
       stop.abort();
       clearTimeout(leaving);
+      clearTimeout(resting);
       setHold(FREE);
     };
   }, []);
