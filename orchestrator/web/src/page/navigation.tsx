@@ -1,7 +1,7 @@
 /** The frame of every page but the wizard's: top bar, account, tab bar. In a file of its own, which the wizard does without. */
 import { type ReactNode, useState } from "react";
 import { announce } from "./announce.js";
-import { Brand, Icon } from "./icons.js";
+import { Icon } from "./icons.js";
 import { useShared } from "./live.js";
 import { Menu } from "./parts/menu.js";
 import { toast } from "./parts/toasts.js";
@@ -10,7 +10,7 @@ import type { Problem } from "./rest.js";
 import { A } from "./router.js";
 import { fill } from "./say.js";
 import { signOut } from "./session.js";
-import { Banner, Overlays, Pill, Simulated, SkipLink } from "./shell.js";
+import { Banner, Overlays, TopBar } from "./shell.js";
 import { PAGE } from "./texts/page.js";
 import { chooseTheme, chosenTheme, type Theme } from "./theme.js";
 
@@ -25,32 +25,30 @@ export function Shell({ tab, children, onSearch }: ShellProps): ReactNode {
   const { session } = useShared();
   return (
     <>
-      <SkipLink />
-      <header className="top">
-        <A className="brand" to="/" label={PAGE.product}>
-          <Brand />
-          <span>{PAGE.product}</span>
-        </A>
-        <nav className="nav row" aria-label={PAGE.nav}>
-          <A to="/" current={tab === "bots"}>
-            {PAGE.bots}
-          </A>
-          {session.me.operator && (
-            <A to="/fleet" current={tab === "fleet"}>
-              {PAGE.fleet}
+      <TopBar
+        left={
+          <nav className="nav row" aria-label={PAGE.nav}>
+            <A to="/" current={tab === "bots"}>
+              {PAGE.bots}
             </A>
-          )}
-        </nav>
-        <span className="grow" />
-        <Pill />
-        <Simulated />
-        <button type="button" className="btn ghost only-w" onClick={onSearch}>
-          <Icon name="search" className="s14" />
-          <span className="lbl">{PAGE.search}</span>
-          <Kbd>Ctrl K</Kbd>
-        </button>
-        <Account />
-      </header>
+            {session.me.operator && (
+              <A to="/fleet" current={tab === "fleet"}>
+                {PAGE.fleet}
+              </A>
+            )}
+          </nav>
+        }
+        right={
+          <>
+            <button type="button" className="btn ghost only-w" onClick={onSearch}>
+              <Icon name="search" className="s14" />
+              <span className="lbl">{PAGE.search}</span>
+              <Kbd>Ctrl K</Kbd>
+            </button>
+            <Account />
+          </>
+        }
+      />
       <Banner />
       <main className="page" id="content" tabIndex={-1}>
         {children}

@@ -11,20 +11,40 @@ import { isSimulated } from "./session.js";
 import { PAGE } from "./texts/page.js";
 import { socketView } from "./view/socket.js";
 
-/** A page without navigation: what is there while nothing else is known. */
-export function Plain({ children }: { readonly children: ReactNode }): ReactNode {
+interface TopBarProps {
+  /** What stands beside the product's name. */
+  readonly left?: ReactNode;
+  /** What can be done from everywhere. */
+  readonly right?: ReactNode;
+}
+
+/** The top of every page: the way past it, the way home, and how the page is connected. */
+export function TopBar({ left, right }: TopBarProps): ReactNode {
   return (
     <>
-      <SkipLink />
+      <a className="skip" href="#content">
+        {PAGE.skip}
+      </a>
       <header className="top">
         <A className="brand" to="/" label={PAGE.product}>
           <Brand />
           <span>{PAGE.product}</span>
         </A>
+        {left}
         <span className="grow" />
-        <Simulated />
         <Pill />
+        <Simulated />
+        {right}
       </header>
+    </>
+  );
+}
+
+/** A page without navigation: what is there while nothing else is known. */
+export function Plain({ children }: { readonly children: ReactNode }): ReactNode {
+  return (
+    <>
+      <TopBar />
       <Banner />
       <main className="page" id="content" tabIndex={-1}>
         {children}
@@ -44,15 +64,7 @@ export function Overlays(): ReactNode {
   );
 }
 
-export function SkipLink(): ReactNode {
-  return (
-    <a className="skip" href="#content">
-      {PAGE.skip}
-    </a>
-  );
-}
-
-export function Simulated(): ReactNode {
+function Simulated(): ReactNode {
   const { session } = useShared();
   if (!isSimulated(session.version)) return null;
   return (
@@ -63,7 +75,7 @@ export function Simulated(): ReactNode {
 }
 
 /** The user's own connection, always there. It grows into free space: what stands beside it stays where it is. */
-export function Pill(): ReactNode {
+function Pill(): ReactNode {
   const connection = useConnection();
   const view = socketView(connection, useNow());
   return (

@@ -1,10 +1,9 @@
 /** The frame of the wizard: its own top bar with the way out, the four steps, one card. Owns no step. */
 import { type ReactNode, useEffect } from "react";
-import { Brand, Icon } from "./icons.js";
+import { Icon } from "./icons.js";
 import { Button } from "./parts/ui.js";
-import { A } from "./router.js";
 import { fill } from "./say.js";
-import { Banner, Overlays, Pill, Simulated, SkipLink } from "./shell.js";
+import { Banner, Overlays, TopBar } from "./shell.js";
 import { PAGE } from "./texts/page.js";
 import { WIZARD } from "./texts/wizard.js";
 
@@ -25,20 +24,16 @@ export function Wizard({ step, bot, leave, banner = true, onLeave, children }: W
   useEscape(onLeave);
   return (
     <>
-      <SkipLink />
-      <header className="top">
-        <A className="brand" to="/" label={PAGE.product}>
-          <Brand />
-          <span>{PAGE.product}</span>
-        </A>
-        <span className="meta only-w ell">{bot === null ? WIZARD.newBot : fill(WIZARD.newBotNamed, { bot })}</span>
-        <span className="grow" />
-        <Pill />
-        <Simulated />
-        <Button kind="ghost" kbd="Esc" onClick={onLeave}>
-          {leave === "cancel" ? PAGE.cancel : PAGE.close}
-        </Button>
-      </header>
+      <TopBar
+        left={
+          <span className="meta only-w ell">{bot === null ? WIZARD.newBot : fill(WIZARD.newBotNamed, { bot })}</span>
+        }
+        right={
+          <Button kind="ghost" kbd="Esc" onClick={onLeave}>
+            {leave === "cancel" ? PAGE.cancel : PAGE.close}
+          </Button>
+        }
+      />
       {banner && <Banner />}
       <main className="wiz" id="content" tabIndex={-1}>
         <StepBar step={step} />
