@@ -102,7 +102,7 @@ function StatusCell({ view, quiet }: { readonly view: StatusView; readonly quiet
 }
 
 /** Icon and label in the tone's colour. */
-export function StatusMark({ view }: { readonly view: StatusView }): ReactNode {
+function StatusMark({ view }: { readonly view: StatusView }): ReactNode {
   return (
     <span className={`stat tone-${view.tone}`}>
       <Icon name={view.icon} className={view.spins ? "spin" : ""} />
@@ -115,11 +115,10 @@ interface NextActionProps {
   readonly bot: Bot;
   readonly view: StatusView;
   readonly live: boolean;
-  readonly primary?: boolean;
 }
 
 /** The one thing to do next; it shows that it runs, the status changes when the server says so. */
-export function NextAction({ bot, view, live, primary }: NextActionProps): ReactNode {
+export function NextAction({ bot, view, live }: NextActionProps): ReactNode {
   const { client } = useShared();
   const [busy, setBusy] = useState(false);
   const { action } = view;
@@ -132,12 +131,7 @@ export function NextAction({ bot, view, live, primary }: NextActionProps): React
   };
   return (
     <div className="act">
-      <Button
-        kind={primary ? "pri" : ""}
-        busy={busy}
-        wait={!live && needsServer ? PAGE.notLive : null}
-        onClick={() => void act()}
-      >
+      <Button busy={busy} wait={!live && needsServer ? PAGE.notLive : null} onClick={() => void act()}>
         {action.label}
       </Button>
     </div>

@@ -70,7 +70,7 @@ function Count({ code, seconds, lives, now }: CountProps): ReactNode {
   );
 }
 
-export function Pips({ index, of }: { readonly index: number; readonly of: number }): ReactNode {
+function Pips({ index, of }: { readonly index: number; readonly of: number }): ReactNode {
   const all = Array.from({ length: of }, (_, at) => at + 1);
   return (
     <div className="pips" aria-hidden="true">

@@ -165,7 +165,7 @@ function More({ part, talks }: { readonly part: Part; readonly talks: Talks }): 
   );
 }
 
-export function nameOf(chat: Pick<ChatView, "name" | "chat" | "group">): string {
+function nameOf(chat: Pick<ChatView, "name" | "chat" | "group">): string {
   if (chat.name) return chat.name;
   const phone = ofAddress(chat.chat) ?? (/^\d{5,15}$/.test(chat.chat) ? chat.chat : null);
   if (phone !== null) return shortened(phone);

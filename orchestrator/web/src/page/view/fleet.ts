@@ -61,7 +61,7 @@ export function byGroup(statuses: Readonly<Record<string, number>>): ByGroup {
 }
 
 /** A scale's top: a round number not below the greatest value. */
-export function niceTop(greatest: number): number {
+function niceTop(greatest: number): number {
   if (greatest <= 4) return 4;
   const power = 10 ** Math.floor(Math.log10(greatest));
   const step = [1, 2, 4, 5, 8, 10].find((factor) => factor * power >= greatest) ?? 10;

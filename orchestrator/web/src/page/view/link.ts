@@ -108,7 +108,7 @@ const SCANNED_MS = 1_000;
 const SYNC_MS = 8_000;
 
 /** The state of the Link step. */
-export function linkState(input: LinkInput): LinkState {
+function linkState(input: LinkInput): LinkState {
   const { bot, connection, ui } = input;
   if (ui.cancelled) return "cancelled";
   if (ELSEWHERE.has(connection.state) && OFFERING.has(bot.status)) return "elsewhere";
